@@ -4,6 +4,7 @@ ProvisionError            exit 1
   UsageProblem            exit 2: wrong options, bad YAML, unknown names
   Unreachable             exit 4: host, cloud or service does not answer, or does not let us in
   BelowTarget             exit 5: measured, and not good enough
+  Interrupted             exit 130: Ctrl-C, told by a job that knows what is left behind
 """
 
 from __future__ import annotations
@@ -41,3 +42,12 @@ class BelowTarget(ProvisionError):
     """Measured, and not as good as asked for."""
 
     exit_code = 5
+
+
+class Interrupted(ProvisionError):
+    """The operator stopped the job. `why` says what is left and what still costs money, `hint` removes it.
+
+    A job catches KeyboardInterrupt (it is thrown into the job wherever Ctrl-C strikes) and raises this from it.
+    """
+
+    exit_code = 130

@@ -1,0 +1,1 @@
+"""Views: they turn the events of a job into text; the last floor that formats anything."""
