@@ -1,0 +1,124 @@
+"""copy, template, unarchive, script and fetch: modules whose file lies on the controller."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from provision.engine import contents
+from provision.engine.actions.decision import Here, Setting, There, Values
+from provision.engine.contents import Content
+from provision.engine.search import find
+from provision.errors import ProvisionError
+
+
+def copy(setting: Setting) -> There:
+    """`content` or a local `src` travels as content; a folder as a tree; `remote_src` stays on the target."""
+    args = dict(setting.args)
+    if "content" in setting.task.args and args.get("content") is not None:
+        return _with_content("copy", args, contents.of_bytes(_inline(args.pop("content"))), args.get("dest"))
+    if _yes(args.get("remote_src")):
+        return There("copy", args)
+    name = str(args.pop("src"))
+    path = find(setting.task, "files", name, setting.playbook_folder)
+    if path.is_dir():
+        return _tree(args, path, with_folder=not name.endswith("/"))
+    return _with_content("copy", args, contents.of_file(path), path.name, _preserved(args, path))
+
+
+def template(setting: Setting) -> There:
+    """Rendered here, copied there. The arguments that steer rendering stay here."""
+    args = dict(setting.args)
+    path = find(setting.task, "templates", str(args.pop("src")), setting.playbook_folder)
+    steering = ("newline_sequence", "block_start_string", "block_end_string", "variable_start_string", "variable_end_string",
+                "comment_start_string", "comment_end_string", "trim_blocks", "lstrip_blocks", "output_encoding")  # fmt: skip
+    overrides = {name: args.pop(name) for name in steering if name in args}
+    encoding = str(overrides.pop("output_encoding", "utf-8"))
+    text = setting.templar.render_file(path, overrides)
+    return _with_content("template", args, contents.of_bytes(text.encode(encoding)), path.name, _preserved(args, path))
+
+
+def unarchive(setting: Setting) -> There:
+    """A local archive travels, a remote one is unpacked where it lies."""
+    args = dict(setting.args)
+    if _yes(args.get("remote_src")) or "://" in str(args.get("src")) or _exists_there(setting, args):
+        return There("unarchive", args)
+    path = find(setting.task, "files", str(args["src"]), setting.playbook_folder)
+    content = contents.of_file(path)
+    return There("unarchive", {**args, "src": path.name, "_content": content.argument()}, (content,))
+
+
+def fetch(setting: Setting) -> There | Here:
+    """Bring a file from the target, unless the same content lies here already."""
+    args = setting.args
+    destination = _fetched_path(setting, str(args["src"]), str(args["dest"]))
+    if setting.check:
+        return Here({"skipped": True, "msg": "check mode not (yet) supported for this module", "changed": False})
+    have = contents.of_file(destination).digest if destination.is_file() else ""
+    partial = destination.with_name(f".{destination.name}.part")
+
+    def finish(result: Values) -> Values:
+        if result.get("failed") or not result.pop("_sent", True):
+            return {**result, "dest": str(destination), "changed": False}
+        partial.replace(destination)
+        return {**result, "dest": str(destination), "changed": True}
+
+    return There("fetch", {"src": args["src"], "fail_on_missing": args.get("fail_on_missing", True), "_have": have},
+                 finish=finish, wanted=partial)  # fmt: skip
+
+
+def _fetched_path(setting: Setting, source: str, destination: str) -> Path:
+    path = Path(destination).expanduser()
+    path = path if path.is_absolute() else setting.playbook_folder / path
+    if _yes(setting.args.get("flat")):
+        return path / Path(source).name if destination.endswith("/") else path
+    return path / setting.host / source.lstrip("/")
+
+
+def _with_content(module: str, args: Values, content: Content, name: Any, mode: Mapping[str, str] | None = None) -> There:
+    sent = {**args, **(mode or {}), "_content": content.argument(), "_original_basename": str(name)}
+    return There(module, sent, (content,))
+
+
+def _tree(args: Values, root: Path, with_folder: bool) -> There:
+    """Every file of a folder with its digest, in one module call; the agent asks for what it lacks."""
+    found: list[Content] = []
+    entries: list[dict[str, Any]] = []
+    for folder, names, files in os.walk(root):
+        names.sort()
+        here = Path(folder)
+        if here != root:
+            entries.append({"path": str(here.relative_to(root)), "kind": "directory"})
+        for file in sorted(files):
+            path = here / file
+            content = contents.of_file(path)
+            found.append(content)
+            mode = f"{path.stat().st_mode & 0o7777:04o}"
+            entries.append({"path": str(path.relative_to(root)), "kind": "file", "mode": mode, "_content": content.argument()})
+    sent = {**args, "_tree": entries, "_original_basename": root.name if with_folder else ""}
+    return There("copy", sent, tuple(found))
+
+
+def _preserved(args: Mapping[str, Any], path: Path) -> Mapping[str, str]:
+    return {"mode": f"{path.stat().st_mode & 0o7777:04o}"} if args.get("mode") == "preserve" else {}
+
+
+def _inline(content: Any) -> bytes:
+    """Ansible writes structures as JSON."""
+    text = content if isinstance(content, str) else json.dumps(content)
+    return text.encode()
+
+
+def _exists_there(setting: Setting, args: Mapping[str, Any]) -> bool:
+    if "copy" in args and not _yes(args["copy"]):
+        return True
+    if not args.get("src"):
+        raise ProvisionError("unarchive needs src", hint=f"see {setting.task.where}")
+    return False
+
+
+def _yes(value: Any) -> bool:
+    return value is True or str(value).lower() in ("true", "yes", "on", "1")

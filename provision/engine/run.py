@@ -1,0 +1,134 @@
+"""Plays over hosts as one stream of events: a worker thread for each host, and not one result missing."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+from provision.engine.options import RunOptions
+from provision.engine.scope import Scope
+from provision.engine.selection import starting_at
+from provision.engine.state import Emit, HostState, TaskFailed
+from provision.engine.walk import Walk
+from provision.errors import ProvisionError, Unreachable, UsageProblem
+from provision.inventory.inventory import Host, Inventory
+from provision.model import Event, Job, Note, Problem, Result, Section
+from provision.playbook.values import Location, Node, Play, Task
+from provision.playbook.variables import magic_variables
+
+
+@dataclass(frozen=True)
+class _Delivered:
+    """A host's worker is over; it said everything it had to say."""
+
+    host: str
+
+
+def run(plays: Sequence[Play], inventory: Inventory, options: RunOptions) -> Job:
+    """Run the plays, one after the other, each on all of its hosts at once. Closing the iterator ends every connection."""
+    states: dict[str, HostState] = {}
+    started = not options.start_at_task
+    try:
+        for play in plays:
+            nodes: tuple[Node, ...] | None = play.tasks
+            if not started:
+                nodes = starting_at(play.tasks, options.start_at_task)
+                started = nodes is not None
+            if nodes is not None:
+                yield from _play(play, nodes, inventory, options, states)
+    finally:
+        for state in states.values():
+            state.close()
+    if not started:
+        raise UsageProblem(f"no task is called {options.start_at_task!r}", hint="--list-tasks shows the names")
+
+
+def _play(play: Play, nodes: tuple[Node, ...], inventory: Inventory, options: RunOptions, states: dict[str, HostState]) -> Job:
+    hosts = inventory.select(_pattern(play), options.limit)
+    yield Section(play.name, tuple(host.name for host in hosts))
+    if not hosts:
+        yield Note(f"no hosts matched for play {play.name!r}", level="warning")
+    for host in hosts:
+        states.setdefault(host.name, HostState(host))
+    alive = [states[host.name] for host in hosts if not states[host.name].failed]
+    yield from _on_all(play, nodes, alive, hosts, inventory, options, states)
+
+
+def _on_all(
+    play: Play,
+    nodes: tuple[Node, ...],
+    alive: list[HostState],
+    hosts: Sequence[Host],
+    inventory: Inventory,
+    options: RunOptions,
+    states: Mapping[str, HostState],
+) -> Job:
+    """Events of all hosts as they come. Ends when every worker has delivered; a worker that dies is a failed host."""
+    events: SimpleQueue[Event | _Delivered] = SimpleQueue()
+    waiting = {state.host.name for state in alive}
+    with ThreadPoolExecutor(max_workers=max(1, options.forks), thread_name_prefix="host") as workers:
+        for state in alive:
+            magic = magic_variables(play, state.host, inventory, [host.name for host in hosts], options, states)
+            scope = Scope(play, state, inventory, options, magic)
+            workers.submit(_deliver, scope, nodes, events.put)
+        try:
+            while waiting:
+                event = events.get()
+                if isinstance(event, _Delivered):
+                    waiting.discard(event.host)
+                else:
+                    yield event
+        except BaseException:
+            # Interrupted, or the reader went away: hang up, so that workers waiting for an answer end.
+            workers.shutdown(wait=False, cancel_futures=True)
+            for state in alive:
+                state.close()
+            raise
+
+
+def _deliver(scope: Scope, nodes: tuple[Node, ...], put: Any) -> None:
+    """The edge of the worker thread: whatever happens becomes a Result."""
+    try:
+        _host(scope, nodes, put)
+    except TaskFailed:
+        scope.state.failed = True
+    except Unreachable as error:
+        scope.state.failed = True
+        scope.state.close()
+        put(_ended(scope, "unreachable", Problem(error.what, error.why, error.hint)))
+    except ProvisionError as error:
+        scope.state.failed = True
+        put(_ended(scope, "failed", Problem(error.what, error.why, error.hint)))
+    except Exception:  # noqa: BLE001  (the edge of a worker: a bug must become a failed host, not a silent one)
+        scope.state.failed = True
+        put(_ended(scope, "failed", Problem(f"the worker of {scope.name} broke", traceback.format_exc())))
+    finally:
+        put(_Delivered(scope.name))
+
+
+def _host(scope: Scope, nodes: tuple[Node, ...], put: Emit) -> None:
+    walk = Walk(scope, put)
+    gather = _gathering(scope)
+    walk.run(((gather, *nodes) if gather else nodes))
+
+
+def _gathering(scope: Scope) -> Task | None:
+    """The first task of a play that gathers facts; its `always` tag makes it run whatever tags are asked for."""
+    play = scope.play
+    if play.gather_facts is False or str(play.gather_facts).lower() in ("false", "no"):
+        return None
+    where = Location(play.where.file, play.where.line)
+    return Task(where, "Gathering Facts", "setup", {}, play.folder, tags=frozenset({"always"}),
+                become=play.become, become_user=play.become_user)  # fmt: skip
+
+
+def _ended(scope: Scope, status: Any, problem: Problem) -> Result:
+    return Result(scope.name, problem.what, status, problem=problem, kind="task")
+
+
+def _pattern(play: Play) -> str:
+    return ":".join(map(str, play.hosts)) if isinstance(play.hosts, list) else str(play.hosts)

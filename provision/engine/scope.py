@@ -1,0 +1,221 @@
+"""What a task sees on one host: its variables, rendered keywords and the agent that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from provision.engine.options import RunOptions
+from provision.engine.state import HostState
+from provision.errors import ProvisionError, UsageProblem
+from provision.inventory.inventory import Inventory
+from provision.playbook.templating import Templar
+from provision.playbook.values import Play, Task
+from provision.playbook.variables import effective
+from provision.ssh.channel import AgentChannel
+from provision.ssh.target import target_from
+
+
+@dataclass(frozen=True)
+class View:
+    """One task (or one item of its loop) as one host sees it; renders on demand."""
+
+    task: Task
+    templar: Templar
+    title: str
+    check: bool
+    diff: bool
+    hidden: bool
+    item: Any = None
+    label: str = ""
+
+    def first_false(self) -> Any:
+        """The outermost condition that does not hold, or None."""
+        for condition in self.task.when:
+            if not self.templar.condition(condition):
+                return condition
+        return None
+
+    def condition(self, expression: Any, extra: Mapping[str, Any] | None = None) -> bool:
+        """Whether an expression holds, with `extra` variables in sight."""
+        return (self.templar.having(extra) if extra else self.templar).condition(expression)
+
+    def arguments(self) -> Mapping[str, Any]:
+        """The task's arguments, rendered; `omit` is gone."""
+        rendered = self.templar.render(dict(self.task.args))
+        assert isinstance(rendered, dict)
+        return rendered
+
+    def environment(self) -> Mapping[str, str]:
+        """All `environment` levels merged, the innermost wins."""
+        merged: dict[str, str] = {}
+        for level in self.task.environment:
+            rendered = self.templar.render(level)
+            for one in rendered if isinstance(rendered, list) else [rendered]:
+                merged.update({str(name): str(value) for name, value in (one or {}).items()})
+        return merged
+
+    def notify(self) -> list[str]:
+        """Names of the handlers to run later."""
+        rendered = [self.templar.render(name) for name in self.task.notify]
+        return [str(name) for one in rendered for name in (one if isinstance(one, list) else [one])]
+
+    def number(self, raw: Any) -> int:
+        """A keyword that counts (retries, async, poll)."""
+        return int(self.real(raw))
+
+    def real(self, raw: Any) -> float:
+        """A keyword in seconds, which may have a fraction."""
+        return float(self.templar.render(raw) or 0)
+
+    def truth(self, raw: Any, default: bool = False) -> bool:
+        """A keyword that is yes or no, or a template for it."""
+        if raw is None:
+            return default
+        return raw if isinstance(raw, bool) else self.templar.condition(raw)
+
+    def ignores_errors(self) -> bool:
+        """`ignore_errors`, rendered."""
+        return self.truth(self.task.ignore_errors)
+
+
+class Scope:
+    """One play on one host."""
+
+    def __init__(self, play: Play, state: HostState, inventory: Inventory, options: RunOptions, magic: Mapping[str, Any]) -> None:
+        self.play = play
+        self.state = state
+        self.options = options
+        self.playbook_folder = play.folder
+        self._inventory = inventory
+        self._magic = magic
+        self._handlers = {id(handler) for handler in play.handlers}
+
+    @property
+    def name(self) -> str:
+        """The host's inventory name."""
+        return self.state.host.name
+
+    def is_handler(self, task: Task) -> bool:
+        """Whether the task stands under `handlers`."""
+        return id(task) in self._handlers
+
+    def variables(self, task: Task | None) -> Mapping[str, Any]:
+        """Everything by Ansible's precedence, templates unrendered."""
+        return effective(
+            self.play,
+            task,
+            host_vars=self.state.host.vars,
+            facts=self.state.facts,
+            live=self.state.live,
+            extra=self.options.extra_vars,
+            magic=self._magic,
+        )
+
+    def view(self, task: Task, extra: Mapping[str, Any] | None = None, item: Any = None, label: str = "") -> View:
+        """The task as this host sees it now."""
+        templar = self._templar(task)
+        if extra:
+            templar = templar.having(extra)
+        view = View(task, templar, task.title, self.options.check, self.options.diff, False, item, label)
+        return replace(
+            view,
+            title=self._title(task, templar),
+            check=view.truth(task.check_mode, self.options.check),
+            diff=view.truth(task.diff, self.options.diff),
+            hidden=view.truth(task.no_log),
+        )
+
+    def item_views(self, task: Task) -> list[View]:
+        """One view for each element of the task's loop."""
+        assert task.loop is not None
+        loop = task.loop
+        templar = self._templar(task)
+        items = templar.render(loop.items)
+        if not isinstance(items, list):
+            raise UsageProblem(f"loop needs a list, and got {type(items).__name__}", f"{items!r:.200}", f"see {task.where}")
+        elements = list(_flat(items)) if loop.flatten else items
+        return [self._item_view(task, item, index, len(elements)) for index, item in enumerate(elements)]
+
+    def reads(self, task: Task) -> frozenset[str]:
+        """Every variable that rendering or judging the task may read, through the variables it names."""
+        parts = [task.name, dict(task.args), list(task.when), dict(task.vars), list(task.environment), task.no_log,
+                 task.check_mode, task.become, task.become_user, list(task.notify), task.async_s, task.poll_s]  # fmt: skip
+        if task.action == "template":
+            return frozenset({"vars"})
+        return self._templar(task).names_deep(parts)
+
+    def agent(self, view: View) -> AgentChannel:
+        """The agent that runs the task: on this host or the one it is delegated to, as the become user."""
+        task = view.task
+        name = str(view.templar.render(task.delegate_to)) if task.delegate_to is not None else self.name
+        return self._door(name, view).agent(self._become_user(view))
+
+    def take(self, task: Task, view: View, result: dict[str, Any]) -> None:
+        """Register the result and take over the facts in it."""
+        facts = result.get("ansible_facts")
+        if isinstance(facts, Mapping) and not result.get("failed"):
+            if task.action == "setup":
+                self.state.facts.update({key.removeprefix("ansible_"): value for key, value in facts.items()})
+            else:
+                self.state.live.update(facts)
+        if task.register:
+            lines = {f"{name}_lines": result[name].splitlines() for name in ("stdout", "stderr") if isinstance(result.get(name), str)}
+            self.state.live[task.register] = {**lines, **result}
+
+    def _templar(self, task: Task) -> Templar:
+        search = [folder for folder in (task.role.path if task.role else None, task.folder, self.playbook_folder) if folder]
+        return Templar(self.variables(task), search)
+
+    def _item_view(self, task: Task, item: Any, index: int, count: int) -> View:
+        assert task.loop is not None
+        loop = task.loop
+        extra: dict[str, Any] = {loop.variable: item, "ansible_loop_var": loop.variable,
+                                 "ansible_loop": {"index": index + 1, "index0": index, "length": count,
+                                                  "first": index == 0, "last": index == count - 1}}  # fmt: skip
+        if loop.index_variable:
+            extra[loop.index_variable] = index
+        view = self.view(task, extra, item)
+        label = view.templar.render(loop.label) if loop.label is not None else item
+        return replace(view, label=str(label))
+
+    def _title(self, task: Task, templar: Templar) -> str:
+        try:
+            name = str(templar.render(task.name)) if task.name else task.action
+        except ProvisionError:
+            name = task.name
+        return f"{task.role.name} : {name}" if task.role else name
+
+    def _door(self, name: str, view: View) -> Any:
+        if name not in self.state.doors:
+            variables = dict(self.state.host.vars) if name == self.name else self._others_vars(name)
+            connection = {key: view.templar.render(value) for key, value in variables.items() if key.startswith("ansible_")}
+            self.state.doors[name] = self.options.connect(target_from(name, connection))
+        return self.state.doors[name]
+
+    def _others_vars(self, name: str) -> Mapping[str, Any]:
+        if name in self._inventory.hosts:
+            return self._inventory.hosts[name].vars
+        return {"ansible_connection": "local"} if name in ("localhost", "127.0.0.1") else {}
+
+    def _become_user(self, view: View) -> str:
+        """The user that `become` names: the task's word, else the command line's, else the host's variables."""
+        task, host = view.task, self.state.host.vars
+        wanted = task.become if task.become is not None else (self.options.become or host.get("ansible_become", False))
+        if not view.truth(wanted):
+            return ""
+        if host.get("ansible_become_method", "sudo") not in ("sudo", "ansible.builtin.sudo"):
+            raise UsageProblem(f"{self.name} asks for become method {host['ansible_become_method']}", "provision knows sudo only")
+        user = task.become_user or self.options.become_user or host.get("ansible_become_user") or "root"
+        return str(view.templar.render(user))
+
+
+def _flat(items: Iterable[Any]) -> Iterable[Any]:
+    """`with_items` opens lists in the list, one level deep."""
+    for item in items:
+        if isinstance(item, list):
+            yield from item
+        else:
+            yield item

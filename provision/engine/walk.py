@@ -1,0 +1,153 @@
+"""One play on one host: its tasks in order, blocks with rescue and always, includes, handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from provision.engine.pipeline import Pipeline
+from provision.engine.scope import Scope, View
+from provision.engine.search import find
+from provision.engine.selection import wanted_by_tags
+from provision.engine.state import Emit, HostEnded, TaskFailed
+from provision.errors import ProvisionError, UsageProblem
+from provision.model import Note
+from provision.playbook.documents import load_mapping
+from provision.playbook.reader import read_role_tasks, read_tasks
+from provision.playbook.values import Block, Node, Task
+
+_INCLUDES = ("include_tasks", "include_role", "include_vars")
+
+
+class Walk:
+    """Walks one play on one host; decides order only, the pipeline runs."""
+
+    def __init__(self, scope: Scope, emit: Emit) -> None:
+        self._scope = scope
+        self._emit = emit
+        self._pipeline = Pipeline(scope, emit)
+        self._handlers = list(scope.play.handlers)
+
+    def run(self, nodes: tuple[Node, ...]) -> None:
+        """Everything, handlers last. TaskFailed when the host dropped out of the play."""
+        try:
+            self._walk(nodes)
+            self._pipeline.drain()
+            self._flush_handlers()
+        except HostEnded:
+            self._pipeline.drain()
+        except TaskFailed:
+            if self._scope.play.force_handlers:
+                self._flush_handlers()
+            raise
+
+    def _walk(self, nodes: Iterable[Node]) -> None:
+        for node in nodes:
+            if isinstance(node, Block):
+                self._block(node)
+            elif wanted_by_tags(node.tags, self._scope.options.tags, self._scope.options.skip_tags):
+                self._task(node)
+
+    def _task(self, task: Task) -> None:
+        if task.action == "meta":
+            self._meta(task)
+        elif task.action in _INCLUDES:
+            self._pipeline.drain()
+            self._include(task)
+        else:
+            self._pipeline.submit(task)
+
+    def _block(self, block: Block) -> None:
+        if not block.rescue and not block.always:
+            self._walk(block.block)
+            return
+        self._pipeline.drain()
+        failure: TaskFailed | None = None
+        try:
+            self._protected(block)
+        except TaskFailed as error:
+            failure = error
+        if block.always:
+            self._walk(block.always)
+            self._pipeline.drain()
+        if failure is not None:
+            raise failure
+
+    def _protected(self, block: Block) -> None:
+        """The block, and its rescue section when a task of the block fails."""
+        self._pipeline.rescuers += bool(block.rescue)
+        try:
+            self._walk(block.block)
+            self._pipeline.drain()
+        except TaskFailed as failure:
+            if not block.rescue:
+                raise
+            self._pipeline.rescuers -= 1
+            self._scope.state.live["ansible_failed_result"] = failure.result
+            self._scope.state.live["ansible_failed_task"] = {"name": failure.task.name, "action": failure.task.action}
+            self._walk(block.rescue)
+            self._pipeline.drain()
+        else:
+            self._pipeline.rescuers -= bool(block.rescue)
+
+    def _meta(self, task: Task) -> None:
+        word = str(task.args.get("_raw_params", "")).strip()
+        self._pipeline.drain()
+        if self._scope.view(task).first_false() is not None:
+            return
+        if word == "flush_handlers":
+            self._flush_handlers()
+        elif word in ("end_host", "end_play"):
+            raise HostEnded
+        elif word == "clear_facts":
+            self._scope.state.facts.clear()
+        elif word != "noop":
+            raise UsageProblem(f"meta: {word} is known to Ansible, not done by provision yet", hint=f"see {task.where}")
+
+    def _flush_handlers(self) -> None:
+        """Each notified handler once, in the order in which they are written."""
+        while self._pipeline.notified:
+            notified = set(self._pipeline.notified)
+            self._pipeline.notified.clear()
+            unheard = set(notified)
+            for handler in self._handlers:
+                names = {handler.name, handler.title, self._scope.view(handler).title, *handler.listen} & notified
+                if names:
+                    unheard -= names
+                    self._pipeline.submit(handler)
+            self._pipeline.drain()
+            if unheard:
+                raise UsageProblem(f"no handler is called {', '.join(sorted(unheard))}", "a task notifies it", f"see {self._scope.play.where}")
+
+    def _include(self, task: Task) -> None:
+        for view in self._scope.item_views(task) if task.loop else [self._scope.view(task)]:
+            if view.first_false() is not None:
+                continue
+            extra = {task.loop.variable: view.item} if task.loop else {}
+            try:
+                self._included(task, view, extra)
+            except ProvisionError as error:
+                self._emit(Note(f"{self._scope.name}: {error.what}", level="warning"))
+                raise TaskFailed(task, {"failed": True, "msg": error.what}) from error
+
+    def _included(self, task: Task, view: View, extra: Mapping[str, Any]) -> None:
+        around = replace(task, loop=None, vars={**task.vars, **extra})
+        arguments = view.arguments()
+        if task.action == "include_vars":
+            self._include_vars(task, arguments)
+        elif task.action == "include_role":
+            nodes, handlers = read_role_tasks(str(arguments["name"]), str(arguments.get("tasks_from") or "main"), around)
+            self._handlers.extend(handlers)
+            self._walk(nodes)
+        else:
+            name = str(arguments.get("file") or arguments["_raw_params"])
+            self._walk(read_tasks(find(task, "tasks", name, self._scope.playbook_folder), around))
+
+    def _include_vars(self, task: Task, arguments: Mapping[str, Any]) -> None:
+        name = str(arguments.get("file") or arguments["_raw_params"])
+        path: Path = find(task, "vars", name, self._scope.playbook_folder)
+        values = load_mapping(path)
+        target = arguments.get("name")
+        self._scope.state.live.update({str(target): values} if target else values)
