@@ -11,19 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Union
 
+from provision.inventory.documents import Location as Location
+
 Raw = Any
 """A value as YAML gave it: scalars, lists, dicts; strings may hold templates."""
-
-
-@dataclass(frozen=True)
-class Location:
-    """Where in which file a thing was written."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True)
