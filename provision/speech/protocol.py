@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -113,9 +113,7 @@ class Init:
     """Known to speech to text, which says it to itself; clients need not."""
 
 
-Message = Union[
-    Ready, Error, Text, Eos, Voice, SpokenText, Audio, OggOpus, Step, Word, EndWord, Marker, Init
-]  # fmt: skip
+Message = Ready | Error | Text | Eos | Voice | SpokenText | Audio | OggOpus | Step | Word | EndWord | Marker | Init
 
 _AUDIO_HEAD = b"\x82\xa4type\xa5Audio\xa3pcm"
 _WIRE_SAMPLE = np.dtype([("tag", "u1"), ("value", ">f4")])

@@ -41,6 +41,9 @@ class Patience:
     message_s: float = 20.0
 
 
+PATIENCE = Patience()
+
+
 class Stream:
     """A connection with its own slot. `receive` gives None when the server closed it with a close frame."""
 
@@ -117,7 +120,7 @@ class Stream:
 
 
 @asynccontextmanager
-async def open_stream(endpoint: Endpoint, patience: Patience = Patience()) -> AsyncIterator[Stream]:
+async def open_stream(endpoint: Endpoint, patience: Patience = PATIENCE) -> AsyncIterator[Stream]:
     """Connects, waits for Ready, and closes in any case, so that the slot is given back."""
     began = time.perf_counter()
     stream = Stream(await _connect(endpoint, patience.connect_s), patience.message_s)

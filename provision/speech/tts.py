@@ -9,7 +9,7 @@ from provision.speech.audio import Loudness, Samples, seconds
 from provision.speech.endpoint import Endpoint
 from provision.speech.failures import NO_STATUS, HungUp, Malformed
 from provision.speech.protocol import Audio, Eos, Message, SpokenText, Text
-from provision.speech.stream import Patience, Stream, open_stream
+from provision.speech.stream import PATIENCE, Patience, Stream, open_stream
 
 NORMAL_CLOSURE = 1000
 
@@ -59,7 +59,7 @@ async def say(stream: Stream, text: str) -> None:
         await stream.send(Text(word))
 
 
-async def synthesize(endpoint: Endpoint, text: str, patience: Patience = Patience()) -> Synthesis:
+async def synthesize(endpoint: Endpoint, text: str, patience: Patience = PATIENCE) -> Synthesis:
     """Has one text spoken on a stream of its own."""
     async with open_stream(endpoint, patience) as stream:
         return await speak(stream, text)
@@ -87,7 +87,7 @@ class _Ear:
     last: float = 0.0
     starved_s: float = 0.0
     messages: int = 0
-    loudness: Loudness = Loudness()
+    loudness: Loudness = field(default_factory=Loudness)
     words: list[str] = field(default_factory=list)
 
     def hear(self, message: Message, now: float) -> None:
