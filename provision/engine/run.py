@@ -15,7 +15,7 @@ from provision.engine.selection import starting_at
 from provision.engine.state import Emit, HostState, TaskFailed
 from provision.engine.walk import Walk
 from provision.errors import ProvisionError, Unreachable, UsageProblem
-from provision.inventory.inventory import Host, Inventory
+from provision.inventory.hosts import Host, Inventory
 from provision.model import Event, Job, Note, Problem, Result, Section
 from provision.playbook.values import Location, Node, Play, Task
 from provision.playbook.variables import magic_variables

@@ -10,7 +10,7 @@ from typing import Any
 from provision.engine.options import RunOptions
 from provision.engine.state import HostState
 from provision.errors import ProvisionError, UsageProblem
-from provision.inventory.inventory import Inventory
+from provision.inventory.hosts import Inventory
 from provision.playbook.templating import Templar
 from provision.playbook.values import Play, Task
 from provision.playbook.variables import effective

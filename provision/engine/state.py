@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from provision.inventory.inventory import Host
+from provision.inventory.hosts import Host
 from provision.model import Event
 from provision.playbook.values import Task
 from provision.ssh.door import Door
