@@ -47,11 +47,16 @@ class Output:
 
 @dataclass(frozen=True)
 class CloudChoice:
-    """Which cloud, and where in it. Empty means not said."""
+    """Which cloud, and where in it, as far as flags say; None: what the settings say."""
 
-    cloud: str = ""
-    project: str = ""
-    zone: str = ""
+    cloud: str | None = None
+    project: str | None = None
+    zone: str | None = None
+
+    @property
+    def flags(self) -> dict[str, Any]:
+        """The flags as `provision.settings.load` takes them."""
+        return {"cloud": self.cloud, "project": self.project, "zone": self.zone}
 
 
 def output_options(function: Verb) -> Verb:
@@ -89,7 +94,7 @@ def cloud_options(function: Verb) -> Verb:
 
     @wraps(function)
     def with_cloud(*args: Any, **given: Any) -> Any:
-        cloud = CloudChoice(given.pop("cloud") or "", given.pop("project") or "", given.pop("zone") or "")
+        cloud = CloudChoice(given.pop("cloud"), given.pop("project"), given.pop("zone"))
         return function(*args, cloud=cloud, **given)
 
     return _decorated(
@@ -97,11 +102,10 @@ def cloud_options(function: Verb) -> Verb:
         click.option(
             "--cloud",
             type=click.Choice(["local", "gce"]),
-            envvar="PROVISION_CLOUD",
             help="gce: Google's; local: the embedded one, without account and cost.",
         ),
-        click.option("--project", envvar="PROVISION_PROJECT", help="The Google Cloud project."),
-        click.option("--zone", envvar="PROVISION_ZONE", help="The zone, such as europe-west4-a."),
+        click.option("--project", help="The Google Cloud project."),
+        click.option("--zone", help="The zone, such as europe-west4-a."),
     )
 
 
@@ -126,9 +130,10 @@ def inventory_option(function: Verb) -> Verb:
 
 
 def default_inventory() -> tuple[str, ...]:
-    """`PROVISION_INVENTORY` (parted by `:`), else the inventory that create-vm writes; it need not exist."""
+    """`PROVISION_INVENTORY` (parted by `:`), else the inventory that create-vm writes; none before the first machine."""
     told = tuple(part for part in os.environ.get("PROVISION_INVENTORY", "").split(os.pathsep) if part)
-    return told or (str(folders().inventory),)
+    own = folders().inventory
+    return told or ((str(own),) if own.exists() else ())
 
 
 class HostName(click.ParamType):  # type: ignore[type-arg]
