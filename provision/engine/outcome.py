@@ -91,7 +91,9 @@ def shown(
 
 
 def _public(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {key: value for key, value in result.items() if key not in ("diff", "invocation") and not key.startswith("_")}
+    return {
+        key: value for key, value in result.items() if key not in ("diff", "invocation") and not key.startswith("_")
+    }
 
 
 def _problem(host: str, title: str, task: Task, result: Mapping[str, Any], hidden: bool) -> Problem:
@@ -105,13 +107,18 @@ def _problem(host: str, title: str, task: Task, result: Mapping[str, Any], hidde
 
 
 def _last_lines(result: Mapping[str, Any], most: int = 12) -> str:
-    text = str(result.get("stderr") or result.get("module_stderr") or "").strip() or str(result.get("stdout") or "").strip()
+    text = (
+        str(result.get("stderr") or result.get("module_stderr") or "").strip()
+        or str(result.get("stdout") or "").strip()
+    )
     return "\n".join(text.splitlines()[-most:])
 
 
 def _diffs(raw: Any) -> tuple[Diff, ...]:
     entries = raw if isinstance(raw, list) else [raw] if raw else []
-    return tuple(_diff(entry) for entry in entries if isinstance(entry, Mapping) and ("before" in entry or "after" in entry))
+    return tuple(
+        _diff(entry) for entry in entries if isinstance(entry, Mapping) and ("before" in entry or "after" in entry)
+    )
 
 
 def _diff(entry: Mapping[str, Any]) -> Diff:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from provision.engine.actions import registry
-from provision.engine.actions.decision import Here, Setting, There
+from provision.engine.actions.decision import AtTheDoor, Here, Setting, There
 from provision.engine.agents import Conversation, Dropped, Sent
 from provision.engine.outcome import judged, of_items, shown
-from provision.engine.scope import Scope, View
+from provision.engine.view import Scope, View
 from provision.engine.state import Emit, TaskFailed
 from provision.errors import ProvisionError, Unreachable
 from provision.model import Output, Step
@@ -24,9 +24,6 @@ from provision.playbook.values import Task
 
 MOST_IN_FLIGHT = 64
 """Calls sent ahead to one host; bounds what an agent may have to drop."""
-
-READS_ANYTHING = frozenset({"vars", "hostvars", "lookup", "query", "q"})
-"""Names behind which any variable may be read; a task that uses one waits for everything before it."""
 
 
 @dataclass
@@ -90,7 +87,7 @@ class Pipeline:
         if (task.become, task.become_user) != (last.become, last.become_user):
             return True
         pending = {flying.task.register for flying in self._flying} - {""}
-        return bool(pending) and bool((pending | READS_ANYTHING) & self.scope.reads(task))
+        return bool(pending) and bool((pending | {"*"}) & self.scope.reads(task))
 
     def _launch(self, task: Task, view: View, item: Any = None) -> Flying:
         """Decide `when`, render, and send; a task that is skipped or decided here has its result at once."""
@@ -108,6 +105,8 @@ class Pipeline:
             return Flying(task, view, None, {"failed": True, "changed": False, "msg": why, "hint": error.hint})
         if isinstance(decision, Here):
             return Flying(task, view, None, decision.result)
+        if isinstance(decision, AtTheDoor):
+            return Flying(task, view, None, decision.act(self.scope.way(view)))
         return Flying(task, view, self._send(task, view, decision))
 
     def _setting(self, task: Task, view: View) -> Setting:
@@ -280,5 +279,9 @@ def _must_be_seen_at_once(task: Task) -> bool:
 
 
 def _one_at_a_time(task: Task) -> bool:
-    return bool(task.until is not None or task.async_s or task.action in registry.ANSWER_FIRST or (task.loop and task.loop.pause))
-
+    return bool(
+        task.until is not None
+        or task.async_s
+        or task.action in registry.ANSWER_FIRST
+        or (task.loop and task.loop.pause)
+    )

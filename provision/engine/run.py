@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from provision.engine.options import RunOptions
-from provision.engine.scope import Scope
+from provision.engine.view import Scope
 from provision.engine.selection import starting_at
 from provision.engine.state import Emit, HostState, TaskFailed
 from provision.engine.walk import Walk
@@ -29,7 +29,7 @@ class _Delivered:
 
 
 def run(plays: Sequence[Play], inventory: Inventory, options: RunOptions) -> Job:
-    """Run the plays, one after the other, each on all of its hosts at once. Closing the iterator ends every connection."""
+    """Run the plays one after the other, each on all of its hosts at once. Closing the iterator hangs up everywhere."""
     states: dict[str, HostState] = {}
     started = not options.start_at_task
     try:
@@ -47,7 +47,9 @@ def run(plays: Sequence[Play], inventory: Inventory, options: RunOptions) -> Job
         raise UsageProblem(f"no task is called {options.start_at_task!r}", hint="--list-tasks shows the names")
 
 
-def _play(play: Play, nodes: tuple[Node, ...], inventory: Inventory, options: RunOptions, states: dict[str, HostState]) -> Job:
+def _play(
+    play: Play, nodes: tuple[Node, ...], inventory: Inventory, options: RunOptions, states: dict[str, HostState]
+) -> Job:
     hosts = inventory.select(_pattern(play), options.limit)
     yield Section(play.name, tuple(host.name for host in hosts))
     if not hosts:
@@ -113,7 +115,7 @@ def _deliver(scope: Scope, nodes: tuple[Node, ...], put: Any) -> None:
 def _host(scope: Scope, nodes: tuple[Node, ...], put: Emit) -> None:
     walk = Walk(scope, put)
     gather = _gathering(scope)
-    walk.run(((gather, *nodes) if gather else nodes))
+    walk.run((gather, *nodes) if gather else nodes)
 
 
 def _gathering(scope: Scope) -> Task | None:

@@ -10,7 +10,7 @@ from provision.playbook.values import Task
 
 
 def places(task: Task, kind: str, playbook_folder: Path) -> Iterator[Path]:
-    """Folders for a relative path: the role's, the task file's, the playbook's; each with `files/` or `templates/` first."""
+    """Folders for a relative path: role, task file, playbook; each with `files/` (or `templates/`) first."""
     roots = ([task.role.path] if task.role else []) + [task.folder, playbook_folder]
     seen: set[Path] = set()
     for root in roots:
@@ -23,7 +23,9 @@ def places(task: Task, kind: str, playbook_folder: Path) -> Iterator[Path]:
 def find(task: Task, kind: str, name: str, playbook_folder: Path) -> Path:
     """The file or folder; a ProvisionError lists where it was looked for."""
     wanted = Path(name).expanduser()
-    candidates = [wanted] if wanted.is_absolute() else [folder / wanted for folder in places(task, kind, playbook_folder)]
+    candidates = (
+        [wanted] if wanted.is_absolute() else [folder / wanted for folder in places(task, kind, playbook_folder)]
+    )
     for candidate in candidates:
         if candidate.exists():
             return candidate

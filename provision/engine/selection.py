@@ -8,7 +8,7 @@ from provision.playbook.values import Block, Node, Task
 
 
 def wanted_by_tags(tags: frozenset[str], only: frozenset[str], skip: frozenset[str]) -> bool:
-    """Ansible's rule: `always` runs unless skipped, `never` only when asked for, `tagged`/`untagged`/`all` are words."""
+    """Ansible's rule: `always` runs unless skipped, `never` only when asked; `tagged`, `untagged`, `all` are words."""
     own = tags or frozenset({"untagged"})
     return _asked_for(own, only or frozenset({"all"})) and not _refused(own, skip)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.engine.pipeline import Pipeline
-from provision.engine.scope import Scope, View
+from provision.engine.view import Scope, View
 from provision.engine.search import find
 from provision.engine.selection import wanted_by_tags
 from provision.engine.state import Emit, HostEnded, TaskFailed
@@ -119,7 +119,11 @@ class Walk:
                     self._pipeline.submit(handler)
             self._pipeline.drain()
             if unheard:
-                raise UsageProblem(f"no handler is called {', '.join(sorted(unheard))}", "a task notifies it", f"see {self._scope.play.where}")
+                raise UsageProblem(
+                    f"no handler is called {', '.join(sorted(unheard))}",
+                    "a task notifies it",
+                    f"see {self._scope.play.where}",
+                )
 
     def _include(self, task: Task) -> None:
         for view in self._scope.item_views(task) if task.loop else [self._scope.view(task)]:
@@ -138,7 +142,9 @@ class Walk:
         if task.action == "include_vars":
             self._include_vars(task, arguments)
         elif task.action == "include_role":
-            nodes, handlers = read_role_tasks(str(arguments["name"]), str(arguments.get("tasks_from") or "main"), around)
+            nodes, handlers = read_role_tasks(
+                str(arguments["name"]), str(arguments.get("tasks_from") or "main"), around
+            )
             self._handlers.extend(handlers)
             self._walk(nodes)
         else:

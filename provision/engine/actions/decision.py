@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Protocol
 
 from provision.engine.contents import Content
 from provision.playbook.templating import Templar
 from provision.playbook.values import Task
+from provision.ssh.door import Completed
 
 Values = dict[str, Any]
 
@@ -40,7 +41,24 @@ class There:
     wanted: Path | None = None
 
 
-Decision = Union[Here, There]
+class Way(Protocol):
+    """The way to the task's host, for actions that hang up and come back."""
+
+    def run(self, command: str) -> Completed:
+        """Run a shell command with the task's rights, connecting if need be."""
+
+    def hang_up(self) -> None:
+        """Close the connection; the next command opens a new one."""
+
+
+@dataclass(frozen=True)
+class AtTheDoor:
+    """Done with the connection itself, after everything before it is over."""
+
+    act: Callable[[Way], Values]
+
+
+Decision = Here | There | AtTheDoor
 
 
 @dataclass(frozen=True)

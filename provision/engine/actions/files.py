@@ -14,6 +14,20 @@ from provision.engine.contents import Content
 from provision.engine.search import find
 from provision.errors import ProvisionError
 
+_STEERING = (
+    "newline_sequence",
+    "block_start_string",
+    "block_end_string",
+    "variable_start_string",
+    "variable_end_string",
+    "comment_start_string",
+    "comment_end_string",
+    "trim_blocks",
+    "lstrip_blocks",
+    "output_encoding",
+)
+"""Arguments of `template` that say how to render; they stay on the controller."""
+
 
 def copy(setting: Setting) -> There:
     """`content` or a local `src` travels as content; a folder as a tree; `remote_src` stays on the target."""
@@ -33,9 +47,7 @@ def template(setting: Setting) -> There:
     """Rendered here, copied there. The arguments that steer rendering stay here."""
     args = dict(setting.args)
     path = find(setting.task, "templates", str(args.pop("src")), setting.playbook_folder)
-    steering = ("newline_sequence", "block_start_string", "block_end_string", "variable_start_string", "variable_end_string",
-                "comment_start_string", "comment_end_string", "trim_blocks", "lstrip_blocks", "output_encoding")  # fmt: skip
-    overrides = {name: args.pop(name) for name in steering if name in args}
+    overrides = {name: args.pop(name) for name in _STEERING if name in args}
     encoding = str(overrides.pop("output_encoding", "utf-8"))
     text = setting.templar.render_file(path, overrides)
     return _with_content("template", args, contents.of_bytes(text.encode(encoding)), path.name, _preserved(args, path))
@@ -78,7 +90,9 @@ def _fetched_path(setting: Setting, source: str, destination: str) -> Path:
     return path / setting.host / source.lstrip("/")
 
 
-def _with_content(module: str, args: Values, content: Content, name: Any, mode: Mapping[str, str] | None = None) -> There:
+def _with_content(
+    module: str, args: Values, content: Content, name: Any, mode: Mapping[str, str] | None = None
+) -> There:
     sent = {**args, **(mode or {}), "_content": content.argument(), "_original_basename": str(name)}
     return There(module, sent, (content,))
 
@@ -97,7 +111,9 @@ def _tree(args: Values, root: Path, with_folder: bool) -> There:
             content = contents.of_file(path)
             found.append(content)
             mode = f"{path.stat().st_mode & 0o7777:04o}"
-            entries.append({"path": str(path.relative_to(root)), "kind": "file", "mode": mode, "_content": content.argument()})
+            entries.append(
+                {"path": str(path.relative_to(root)), "kind": "file", "mode": mode, "_content": content.argument()}
+            )
     sent = {**args, "_tree": entries, "_original_basename": root.name if with_folder else ""}
     return There("copy", sent, tuple(found))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from provision.agent.specs import KNOWN_ELSEWHERE, SPECS
-from provision.engine.actions import files, talking
+from provision.engine.actions import files, talking, waiting
 from provision.engine.actions.decision import Decision, Here, Setting, There
 from provision.playbook.values import Task
 
@@ -13,7 +13,9 @@ _HERE: Mapping[str, Callable[[Setting], Decision]] = {
     "assert": talking.check_that,
     "debug": talking.debug,
     "fail": talking.fail,
+    "reboot": waiting.reboot,
     "set_fact": talking.set_fact,
+    "wait_for_connection": waiting.wait_for_connection,
 }
 
 _PARTLY_HERE: Mapping[str, Callable[[Setting], Decision]] = {
@@ -26,7 +28,7 @@ _PARTLY_HERE: Mapping[str, Callable[[Setting], Decision]] = {
 READS_RAW = frozenset({"assert"})
 """Actions that evaluate their arguments themselves."""
 
-ANSWER_FIRST = frozenset({"setup", "fetch", "reboot"})
+ANSWER_FIRST = frozenset({"setup", "fetch"})
 """Actions whose answer changes what later tasks see, beyond what `register` says."""
 
 
@@ -49,4 +51,9 @@ def decide(setting: Setting) -> Decision:
 def _lacking(action: str) -> dict[str, object]:
     known = action in KNOWN_ELSEWHERE
     reason = "is a module of Ansible that provision does not have" if known else "is no module that provision knows"
-    return {"failed": True, "changed": False, "msg": f"{action} {reason}", "hint": "guard the task with a `when`, or run it with ansible-playbook"}
+    return {
+        "failed": True,
+        "changed": False,
+        "msg": f"{action} {reason}",
+        "hint": "guard the task with a `when`, or run it with ansible-playbook",
+    }

@@ -32,7 +32,9 @@ def check_that(setting: Setting) -> Here:
     for condition in that if isinstance(that, list) else [that]:
         if not setting.templar.condition(condition):
             message = setting.argument("fail_msg") or setting.argument("msg") or "Assertion failed"
-            return Here({"failed": True, "evaluated_to": False, "assertion": condition, "msg": message, "changed": False})
+            return Here(
+                {"failed": True, "evaluated_to": False, "assertion": condition, "msg": message, "changed": False}
+            )
     return Here({"changed": False, "msg": setting.argument("success_msg") or "All assertions passed"})
 
 
@@ -43,5 +45,6 @@ def fail(setting: Setting) -> Here:
 
 def set_fact(setting: Setting) -> Here:
     """New live variables of this host."""
-    facts = {str(name): value for name, value in setting.args.items() if name != "cacheable"}
+    render = setting.templar.render
+    facts = {str(render(name)): value for name, value in setting.args.items() if name != "cacheable"}
     return Here({"ansible_facts": facts, "changed": False})

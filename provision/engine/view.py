@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from provision.engine.options import RunOptions
 from provision.engine.state import HostState
+from provision.engine.search import find
 from provision.errors import ProvisionError, UsageProblem
 from provision.inventory.hosts import Inventory
+from provision.playbook.scope import Variables
 from provision.playbook.templating import Templar
 from provision.playbook.values import Play, Task
 from provision.playbook.variables import effective
 from provision.ssh.channel import AgentChannel
+from provision.ssh.door import Completed, Door
 from provision.ssh.target import target_from
 
 
@@ -40,13 +43,11 @@ class View:
 
     def condition(self, expression: Any, extra: Mapping[str, Any] | None = None) -> bool:
         """Whether an expression holds, with `extra` variables in sight."""
-        return (self.templar.having(extra) if extra else self.templar).condition(expression)
+        return (knowing(self.templar, extra) if extra else self.templar).condition(expression)
 
     def arguments(self) -> Mapping[str, Any]:
         """The task's arguments, rendered; `omit` is gone."""
-        rendered = self.templar.render(dict(self.task.args))
-        assert isinstance(rendered, dict)
-        return rendered
+        return self.templar.arguments(self.task.args)
 
     def environment(self) -> Mapping[str, str]:
         """All `environment` levels merged, the innermost wins."""
@@ -81,10 +82,40 @@ class View:
         return self.truth(self.task.ignore_errors)
 
 
+def knowing(templar: Templar, values: Mapping[str, Any]) -> Templar:
+    """The same templates with more variables in sight: an item, a result that is being judged."""
+    variables = templar.variables
+    assert isinstance(variables, Variables)
+    return Templar(variables.knowing(values), templar.search, templar.where)
+
+
+@dataclass(frozen=True)
+class OpenWay:
+    """The way to one host, as waiting actions use it."""
+
+    doors: dict[str, Door]
+    name: str
+    open: Callable[[], Door]
+    become_user: str
+
+    def run(self, command: str) -> Completed:
+        """Run a shell command as the become user."""
+        prefix = f"sudo -n -H -u {shlex.quote(self.become_user)} -- " if self.become_user else ""
+        return self.open().run(f"{prefix}/bin/sh -c {shlex.quote(command)}")
+
+    def hang_up(self) -> None:
+        """Close the connection; the next command opens a new one."""
+        door = self.doors.pop(self.name, None)
+        if door is not None:
+            door.close()
+
+
 class Scope:
     """One play on one host."""
 
-    def __init__(self, play: Play, state: HostState, inventory: Inventory, options: RunOptions, magic: Mapping[str, Any]) -> None:
+    def __init__(
+        self, play: Play, state: HostState, inventory: Inventory, options: RunOptions, magic: Mapping[str, Any]
+    ) -> None:
         self.play = play
         self.state = state
         self.options = options
@@ -102,7 +133,7 @@ class Scope:
         """Whether the task stands under `handlers`."""
         return id(task) in self._handlers
 
-    def variables(self, task: Task | None) -> Mapping[str, Any]:
+    def variables(self, task: Task) -> Variables:
         """Everything by Ansible's precedence, templates unrendered."""
         return effective(
             self.play,
@@ -118,7 +149,7 @@ class Scope:
         """The task as this host sees it now."""
         templar = self._templar(task)
         if extra:
-            templar = templar.having(extra)
+            templar = knowing(templar, extra)
         view = View(task, templar, task.title, self.options.check, self.options.diff, False, item, label)
         return replace(
             view,
@@ -135,23 +166,42 @@ class Scope:
         templar = self._templar(task)
         items = templar.render(loop.items)
         if not isinstance(items, list):
-            raise UsageProblem(f"loop needs a list, and got {type(items).__name__}", f"{items!r:.200}", f"see {task.where}")
+            raise UsageProblem(
+                f"loop needs a list, and got {type(items).__name__}", f"{items!r:.200}", f"see {task.where}"
+            )
         elements = list(_flat(items)) if loop.flatten else items
         return [self._item_view(task, item, index, len(elements)) for index, item in enumerate(elements)]
 
     def reads(self, task: Task) -> frozenset[str]:
-        """Every variable that rendering or judging the task may read, through the variables it names."""
-        parts = [task.name, dict(task.args), list(task.when), dict(task.vars), list(task.environment), task.no_log,
-                 task.check_mode, task.become, task.become_user, list(task.notify), task.async_s, task.poll_s]  # fmt: skip
-        if task.action == "template":
-            return frozenset({"vars"})
-        return self._templar(task).names_deep(parts)
+        """Every variable that rendering the task may read, through the variables it names; `*` stands for any."""
+        templar = self._templar(task)
+        keywords = [task.name, task.args, *task.environment, task.no_log, task.check_mode, task.diff, task.become,
+                    task.become_user, *task.notify, task.async_s, task.poll_s]  # fmt: skip
+        named = frozenset().union(*map(templar.names, keywords), *map(templar.condition_names, task.when))
+        return templar.follow(named | self._read_by_file(task, templar))
+
+    def _read_by_file(self, task: Task, templar: Templar) -> frozenset[str]:
+        """What the file of a `template` task reads; anything, where its name is a template or it is not there."""
+        if task.action != "template":
+            return frozenset()
+        try:
+            return templar.file_names(find(task, "templates", str(task.args.get("src")), self.playbook_folder))
+        except (ProvisionError, OSError):
+            return frozenset({"*"})
 
     def agent(self, view: View) -> AgentChannel:
         """The agent that runs the task: on this host or the one it is delegated to, as the become user."""
-        task = view.task
-        name = str(view.templar.render(task.delegate_to)) if task.delegate_to is not None else self.name
-        return self._door(name, view).agent(self._become_user(view))
+        return self._door(self._place(view), view).agent(self._become_user(view))
+
+    def way(self, view: View) -> OpenWay:
+        """The connection itself, for actions that hang up and come back."""
+        return OpenWay(
+            self.state.doors, self._place(view), lambda: self._door(self._place(view), view), self._become_user(view)
+        )
+
+    def _place(self, view: View) -> str:
+        delegate = view.task.delegate_to
+        return self.name if delegate is None else str(view.templar.render(delegate))
 
     def take(self, task: Task, view: View, result: dict[str, Any]) -> None:
         """Register the result and take over the facts in it."""
@@ -162,12 +212,18 @@ class Scope:
             else:
                 self.state.live.update(facts)
         if task.register:
-            lines = {f"{name}_lines": result[name].splitlines() for name in ("stdout", "stderr") if isinstance(result.get(name), str)}
+            lines = {
+                f"{name}_lines": result[name].splitlines()
+                for name in ("stdout", "stderr")
+                if isinstance(result.get(name), str)
+            }
             self.state.live[task.register] = {**lines, **result}
 
     def _templar(self, task: Task) -> Templar:
-        search = [folder for folder in (task.role.path if task.role else None, task.folder, self.playbook_folder) if folder]
-        return Templar(self.variables(task), search)
+        search = [
+            folder for folder in (task.role.path if task.role else None, task.folder, self.playbook_folder) if folder
+        ]
+        return Templar(self.variables(task), search, str(task.where))
 
     def _item_view(self, task: Task, item: Any, index: int, count: int) -> View:
         assert task.loop is not None
@@ -188,10 +244,12 @@ class Scope:
             name = task.name
         return f"{task.role.name} : {name}" if task.role else name
 
-    def _door(self, name: str, view: View) -> Any:
+    def _door(self, name: str, view: View) -> Door:
         if name not in self.state.doors:
             variables = dict(self.state.host.vars) if name == self.name else self._others_vars(name)
-            connection = {key: view.templar.render(value) for key, value in variables.items() if key.startswith("ansible_")}
+            connection = {
+                key: view.templar.render(value) for key, value in variables.items() if key.startswith("ansible_")
+            }
             self.state.doors[name] = self.options.connect(target_from(name, connection))
         return self.state.doors[name]
 
@@ -207,7 +265,9 @@ class Scope:
         if not view.truth(wanted):
             return ""
         if host.get("ansible_become_method", "sudo") not in ("sudo", "ansible.builtin.sudo"):
-            raise UsageProblem(f"{self.name} asks for become method {host['ansible_become_method']}", "provision knows sudo only")
+            raise UsageProblem(
+                f"{self.name} asks for become method {host['ansible_become_method']}", "provision knows sudo only"
+            )
         user = task.become_user or self.options.become_user or host.get("ansible_become_user") or "root"
         return str(view.templar.render(user))
 
