@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from provision.model import Diff, Event, Note, Output, Problem, Progress, Result, Section, Step, Table
+from provision.views.jsonlines import as_json
 from provision.views.plain import diff_text
 from provision.views.tally import Counts
 from provision.views.view import Look, Outcome
@@ -84,6 +86,7 @@ class HumanView:
         """The recap of a play, the problem, and one line that says how it went."""
         self.close()
         if self._command == "play" and outcome.hosts:
+            self._story.print()
             self._story.print(recap(outcome))
         if outcome.problem:
             self._story.print(panel(outcome.problem))
@@ -163,10 +166,21 @@ class HumanView:
             self._running.pop((result.host, result.title), None)
         if self._worth_a_line(result):
             self._story.print(result_line(result))
+            self._tell_values(result)
         for diff in result.diffs:
-            self._story.print(Padding(colored_diff(diff), (0, 0, 0, 4)))
+            self._story.print(Padding(colored_diff(diff), (0, 0, 0, 4), expand=False))
         if result.problem and result.kind != "item" and not self._look.quiet:
             self._story.print(panel(result.problem))
+
+    def _tell_values(self, result: Result) -> None:
+        """What `debug` says is there to be read; the values of other tasks are told with -v."""
+        data = dict(result.data)
+        always = data.pop("_ansible_verbose_always", False)
+        if data and (always or self._look.verbosity):
+            text = json.dumps(as_json(data), ensure_ascii=False, sort_keys=True, indent=4 if always else None)
+            message = data.get("msg")
+            told = Text(printable(message if always and isinstance(message, str) else text), style="bright_black")
+            self._story.print(Padding(told, (0, 0, 0, 4), expand=False))
 
     def _worth_a_line(self, result: Result) -> bool:
         """What went wrong always; what changed and what is well unless quiet; elements and skipped ones with -v."""
@@ -267,7 +281,7 @@ def recap(outcome: Outcome) -> RenderableType:
     for host in sorted(outcome.hosts):
         counts = outcome.hosts[host]
         grid.add_row(Text(host, style=_state(counts)), *(str(getattr(counts, name)) for name in used))
-    return Padding(grid, (1, 0, 0, 0))
+    return grid
 
 
 def _state(counts: Counts) -> str:

@@ -81,7 +81,7 @@ def as_json(value: Any) -> Any:
             return [as_json(inner) for inner in value]
         case PurePath():
             return str(value)
-        case _ if is_dataclass(value):
+        case _ if is_dataclass(value) and not isinstance(value, type):
             return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
         case _:
             return as_json(str(value))

@@ -44,13 +44,14 @@ class PlainView:
         self._section: Section | None = None
         self._banner = _Banner()
         self._open: dict[tuple[str, str], str] = {}
+        self._looping: set[tuple[str, str]] = set()
         self._progress_told: dict[tuple[str, str], float] = {}
 
     def show(self, event: Event) -> None:
         """Print what this event is worth at this verbosity."""
         match event:
             case Section():
-                self._head(kind="task" if self._command == "play" else "step")
+                self._head()
                 self._section = event
             case Step():
                 self._begin(event)
@@ -61,7 +62,7 @@ class PlainView:
             case Result():
                 self._result(event)
             case Table():
-                self._head(kind="step")
+                self._head()
                 self._line(self._stdout, table_text(event))
             case Note():
                 self._note(event)
@@ -70,8 +71,7 @@ class PlainView:
 
     def end(self, outcome: Outcome) -> None:
         """The recap of a play, and the problem that stopped the command, if one did."""
-        if self._section:
-            self._head(kind="task" if self._command == "play" else "step")
+        self._head()
         if self._command == "play" and outcome.hosts:
             self._line(self._stdout, banner("PLAY RECAP"))
             for host in sorted(outcome.hosts):
@@ -86,12 +86,12 @@ class PlainView:
         stream.write((click.style(text, fg=color) if color and self._look.color else text) + "\n")
         stream.flush()
 
-    def _head(self, kind: str) -> None:
+    def _head(self, kind: str = "step") -> None:
         """Print the section that began; only its first step says whether it is a play."""
         section, self._section = self._section, None
         if section is None or self._look.quiet:
             return
-        if kind == "step":
+        if kind == "step" and self._command != "play":
             expected = f" ({roughly(section.expected_s)})" if section.expected_s else ""
             self._line(self._story, f"\n== {section.title}{expected}")
         else:
@@ -136,25 +136,36 @@ class PlainView:
         self._line(self._story, f"  | [{progress.host}] {progress.done}/{progress.total} {progress.unit}{detail}")
 
     def _result(self, result: Result) -> None:
-        kind = result.kind
-        if kind == "item":
-            kind = "handler" if self._open.get((result.host, result.title)) == "handler" else "task"
-        else:
-            self._open.pop((result.host, result.title), None)
+        kind = self._kind_of(result)
         self._head(kind)
-        failed = result.status in ("failed", "unreachable", "missed")
         if kind != "step":
             self._task_banner(result.host, result.title, kind)
             if result.kind != "item":
                 self._banner.told.add(result.host)
         for diff in result.diffs:
             self._line(self._story, diff_text(diff, self._look.color))
-        if failed or not self._look.quiet:
+        if self._worth_a_line(result):
             self._line(self._story, self._result_text(result), _COLORS[result.status])
         if result.problem and result.kind != "item":
             self._problem_of(result.problem)
         if result.ignored:
             self._line(self._story, "...ignoring", "cyan")
+
+    def _kind_of(self, result: Result) -> str:
+        """The kind of the step that this result belongs to; an element of a loop does not say it itself."""
+        key = (result.host, result.title)
+        if result.kind != "item":
+            return self._open.pop(key, None) or result.kind
+        self._looping.add(key)
+        return "handler" if self._open.get(key) == "handler" else "task"
+
+    def _worth_a_line(self, result: Result) -> bool:
+        """Of a loop the elements have said it all, unless it was skipped; quiet keeps what went wrong."""
+        key = (result.host, result.title)
+        if result.kind != "item" and key in self._looping:
+            self._looping.discard(key)
+            return result.status == "skipped" and not self._look.quiet
+        return not self._look.quiet or result.status in ("failed", "unreachable", "missed")
 
     def _result_text(self, result: Result) -> str:
         """One line, worded as Ansible does; steps that are no tasks carry their own title."""
@@ -166,7 +177,7 @@ class PlainView:
         always = bool(data.pop("_ansible_verbose_always", False))  # `debug` is there to be read
         aloud = always or self._look.verbosity > 0
         spread = 4 if always or self._look.verbosity > 2 else None
-        values = json.dumps(as_json(data), ensure_ascii=False, sort_keys=True, indent=spread)
+        values = printable(json.dumps(as_json(data), ensure_ascii=False, sort_keys=True, indent=spread))
         item = f"(item={printable(result.item)})"
         match result.status, result.kind:
             case "failed", "item":
@@ -187,7 +198,7 @@ class PlainView:
     def _note(self, note: Note) -> None:
         if self._look.quiet and note.level != "warning":
             return
-        self._head(kind="step")
+        self._head()
         self._line(self._story, f"{'warning' if note.level == 'warning' else 'note'}: {printable(note.text)}")
         if note.command:
             self._line(self._story, f"    {note.command}")
