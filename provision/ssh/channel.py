@@ -102,7 +102,9 @@ class AgentChannel:
         del self._buffer[: start - 4]
         hello = self.receive()
         if isinstance(hello, Blob) or hello.get("event") != "hello":
-            raise Unreachable(f"the agent on {self._name} does not speak our protocol", f"its first words: {hello!r:.200}")
+            raise Unreachable(
+                f"the agent on {self._name} does not speak our protocol", f"its first words: {hello!r:.200}"
+            )
         self.hello = hello
         return hello
 
@@ -125,7 +127,9 @@ class AgentChannel:
             self._fill()
         length, kind = _HEAD.unpack_from(self._buffer)
         if length > MAX_PAYLOAD or kind not in b"JB":
-            raise Unreachable(f"the agent on {self._name} sent bytes that are no frame", f"{bytes(self._buffer[:60])!r}")
+            raise Unreachable(
+                f"the agent on {self._name} sent bytes that are no frame", f"{bytes(self._buffer[:60])!r}"
+            )
         while len(self._buffer) < _HEAD.size + length:
             self._fill()
         payload = bytes(self._buffer[_HEAD.size : _HEAD.size + length])
@@ -159,7 +163,9 @@ class AgentChannel:
         words = self._stream.last_words().strip()
         if self.hello:
             why = words or reason or "the other side closed the connection"
-            return Unreachable(f"the connection to {self._name} was lost", why, "repeat the command: it goes on where it was")
+            return Unreachable(
+                f"the connection to {self._name} was lost", why, "repeat the command: it goes on where it was"
+            )
         return explain_start(self._name, words, bytes(self._buffer[-300:]).decode(errors="replace").strip() or reason)
 
 
@@ -175,7 +181,9 @@ def explain_start(name: str, words: str, printed: str) -> Unreachable:
         return Unreachable(f"{name} has no sudo", words, "install sudo there, or connect as root")
     if "not found" in words or "No such file" in words:
         return Unreachable(
-            f"{name} has no python3", words, f"on {name}: apt-get install python3 (3.8 or newer), or set ansible_python_interpreter"
+            f"{name} has no python3",
+            words,
+            f"on {name}: apt-get install python3 (3.8 or newer), or set ansible_python_interpreter",
         )
     return Unreachable(f"the agent did not start on {name}", words or printed or "it closed the connection at once")
 

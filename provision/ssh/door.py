@@ -10,14 +10,20 @@ from typing import Any
 
 import fabric
 import paramiko
-from paramiko.ssh_exception import AuthenticationException, BadHostKeyException, NoValidConnectionsError, SSHException
+from paramiko.ssh_exception import (
+    AuthenticationException,
+    BadHostKeyException,
+    NoValidConnectionsError,
+    PasswordRequiredException,
+    SSHException,
+)
 
 from provision.agent.boot import bootstrap
-from provision.errors import Unreachable
+from provision.errors import Unreachable, UsageProblem
 from provision.ssh import localhost
 from provision.ssh.channel import AgentChannel, ByteStream
 from provision.ssh.target import Target, login_user, target_from
-from provision.ssh.trust import known_hosts_files, trust
+from provision.ssh.trust import HostKeyMismatch, known_hosts_files, trust
 
 _START = 'p=/usr/bin/python3; [ -x "$p" ] || p=python3; exec "$p" -u -c "$0"'
 
@@ -107,7 +113,8 @@ def _connection(target: Target) -> fabric.Connection:
     gateway = _connection(_jump_target(target)) if target.jump else None
     wanted: dict[str, Any] = {"allow_agent": not target.key_files, "look_for_keys": not target.key_files}
     if target.key_files:
-        wanted["key_filename"] = [str(path) for path in target.key_files]
+        wanted["pkey"] = _private_key(target)
+        wanted["key_filename"] = [str(path) for path in target.key_files[1:]]
     connection = fabric.Connection(
         target.address,
         user=target.user or None,
@@ -121,6 +128,21 @@ def _connection(target: Target) -> fabric.Connection:
     if connection.gateway is None:
         connection.connect_kwargs["sock"] = _socket(target, connection.host, connection.port)
     return connection
+
+
+def _private_key(target: Target) -> paramiko.PKey:
+    """The host's own key, read by its true type: paramiko's guessing hides a refusal behind a parse error."""
+    path = target.key_files[0]
+    try:
+        return paramiko.PKey.from_path(path)
+    except FileNotFoundError as error:
+        raise UsageProblem(
+            f"{target.name}: there is no key file {path}", hint="set ansible_ssh_private_key_file"
+        ) from error
+    except PasswordRequiredException as error:
+        raise UsageProblem(f"{target.name}: the key {path} has a passphrase", hint=f"ssh-add {path}") from error
+    except (OSError, ValueError, SSHException, paramiko.UnknownKeyType) as error:
+        raise UsageProblem(f"{target.name}: {path} is no private key that can be read", str(error)) from error
 
 
 def _jump_target(target: Target) -> Target:
@@ -155,7 +177,7 @@ def _explained(target: Target, error: Exception) -> Unreachable:
     known = known_hosts_files(target)[0]
     match error:
         case BadHostKeyException():
-            return Unreachable(
+            return HostKeyMismatch(
                 f"the host key of {place} has changed",
                 f"{known} holds another key under {target.trust_name}: a re-created machine, or somebody in between",
                 f"if you know why: ssh-keygen -R '{target.trust_name}' -f {known}",
@@ -164,7 +186,9 @@ def _explained(target: Target, error: Exception) -> Unreachable:
             tried = ", ".join(map(str, target.key_files)) or "the keys of ssh-agent and ~/.ssh"
             user = target.user or login_user()
             return Unreachable(
-                f"{place} refuses user {user}", f"none of these keys is accepted: {tried}", "set ansible_user and ansible_ssh_private_key_file"
+                f"{place} refuses user {user}",
+                f"none of these keys is accepted: {tried}",
+                "set ansible_user and ansible_ssh_private_key_file",
             )
         case SSHException() if "not found in known_hosts" in str(error):
             return Unreachable(

@@ -51,7 +51,9 @@ def target_from(name: str, variables: Mapping[str, Any]) -> Target:
     connection = str(variables.get("ansible_connection", "ssh"))
     if connection not in _CONNECTION_LOCAL + _CONNECTION_SSH:
         raise UsageProblem(
-            f"host {name} asks for ansible_connection: {connection}", "provision speaks ssh and local", "use ssh or local"
+            f"host {name} asks for ansible_connection: {connection}",
+            "provision speaks ssh and local",
+            "use ssh or local",
         )
     if variables.get("ansible_password") or variables.get("ansible_ssh_pass"):
         raise UsageProblem(

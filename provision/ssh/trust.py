@@ -7,7 +7,12 @@ from pathlib import Path
 
 import paramiko
 
+from provision.errors import Unreachable
 from provision.ssh.target import Target
+
+
+class HostKeyMismatch(Unreachable):
+    """The host shows another key than the pinned one: no use in trying again."""
 
 
 class AcceptNew(paramiko.MissingHostKeyPolicy):

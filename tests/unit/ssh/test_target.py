@@ -49,7 +49,9 @@ def test_ssh_common_args_give_trust_and_jump() -> None:
     assert target.trust_name == "compute.7"
 
 
-@pytest.mark.parametrize("words", ["-oStrictHostKeyChecking=no", "-o 'StrictHostKeyChecking no'", "-o StrictHostKeyChecking=off"])
+@pytest.mark.parametrize(
+    "words", ["-oStrictHostKeyChecking=no", "-o 'StrictHostKeyChecking no'", "-o StrictHostKeyChecking=off"]
+)
 def test_every_spelling_of_an_option_is_understood(words: str) -> None:
     assert target_from("h", {"ansible_ssh_common_args": words}).host_key_policy == "no"
 
