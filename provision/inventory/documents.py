@@ -104,9 +104,9 @@ def read_text(path: Path) -> str:
         raise UsageProblem(f"cannot read {str(path)!r}", str(error)) from error
 
 
-def parse(text: str, file: str) -> Document:
-    """The document in this text; faults are collected in it, not raised."""
-    builder = _Builder(file)
+def parse(text: str, file: str, lenient: bool = False) -> Document:
+    """The document in this text; faults are collected in it, not raised. `lenient`: of doubled keys the last counts."""
+    builder = _Builder(file, lenient)
     try:
         value = builder.build(text)
     except yaml.YAMLError as error:
@@ -158,8 +158,9 @@ _MERGE = _Merge()
 class _Builder:
     """Turns parser events into values."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, lenient: bool) -> None:
         self.file = file
+        self._lenient = lenient
         self.line = 1
         self.starts: dict[int, int] = {}
         self.keys: dict[tuple[int, Any], int] = {}
@@ -201,7 +202,7 @@ class _Builder:
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             self._close()
         elif isinstance(event, yaml.AliasEvent):
-            self._put(self._alias(event.anchor))
+            self._put(self._alias(event.anchor or ""))
 
     def _fault(self, text: str) -> None:
         self.faults.append(Fault(Location(self.file, self.line), text))
@@ -271,7 +272,7 @@ class _Builder:
             top.skip = True
             self._fault("a key must be a plain value; quote it when it begins with `{` (a template)")
         else:
-            if key is not _MERGE and key in top.value:
+            if key is not _MERGE and key in top.value and not self._lenient:
                 top.skip = True
                 first = self.keys.get((id(top.value), key), 0)
                 self._fault(f"the key `{key}` is there twice (first on line {first})")

@@ -19,13 +19,17 @@ Raw = Any
 
 @dataclass(frozen=True)
 class Role:
-    """The role that a task belongs to: its folder, and its three levels of variables."""
+    """The role that a task belongs to: its folder, and its three levels of variables.
+
+    `above` are the folders of the roles that depend on it: their files are found too.
+    """
 
     name: str
     path: Path
     defaults: Mapping[str, Raw] = field(default_factory=dict)
     vars: Mapping[str, Raw] = field(default_factory=dict)
     params: Mapping[str, Raw] = field(default_factory=dict)
+    above: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
