@@ -123,5 +123,5 @@ _OBSTACLES: dict[Obstacle, str] = {
     "name": "the name has no address",
     "tls": "TLS failed: moshi-server speaks plain ws:// and http://, or the certificate is not one that we trust",
     "not-http": "what answers there does not speak HTTP; a wss:// port asked by ws:// looks like this",
-    "reset": "the connection was accepted and dropped at once",
+    "reset": "the connection was accepted and dropped at once; a plain port that is asked for TLS looks like this too",
 }

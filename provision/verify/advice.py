@@ -22,7 +22,10 @@ def problem(error: ProvisionError, target: SpeechTarget) -> Problem:
         case Silent() if "after Ready" in error.after:
             why = "the model thread is dead or hangs, though HTTP goes on answering 200; only a restart helps"
             return Problem(f"dead inside: {error.what}", why, restart(target))
-        case Silent() | NoFreeSlots():
+        case Silent():
+            why = "the model thread died or hangs in the middle of its work; its log tells why"
+            return Problem(error.what, why, restart(target))
+        case NoFreeSlots():
             return Problem(error.what, error.why, restart(target))
         case HungUp():
             return Problem(error.what, error.why, logs(target))
