@@ -8,19 +8,20 @@ never runs a task that Ansible would not have run.
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
 from provision.engine.actions import registry
 from provision.engine.actions.decision import AtTheDoor, Here, Setting, There
 from provision.engine.agents import Conversation, Dropped, Sent
+from provision.engine.once import Once
 from provision.engine.outcome import judged, of_items, shown
-from provision.engine.view import Scope, View
 from provision.engine.state import Emit, TaskFailed
+from provision.engine.view import Scope, View
 from provision.errors import ProvisionError, Unreachable
 from provision.model import Output, Step
-from provision.playbook.values import Task
+from provision.playbook.values import Location, Task
 
 MOST_IN_FLIGHT = 64
 """Calls sent ahead to one host; bounds what an agent may have to drop."""
@@ -40,8 +41,10 @@ class Flying:
 class Pipeline:
     """Runs the tasks of one host, in order. `notified` and `rescuers` are the walker's business."""
 
-    def __init__(self, scope: Scope, emit: Emit) -> None:
+    def __init__(self, scope: Scope, emit: Emit, once: Once) -> None:
         self.scope = scope
+        self._once = once
+        self._reached: Counter[Location] = Counter()
         self.rescuers = 0
         self.notified: list[str] = []
         self._emit = emit
@@ -52,8 +55,9 @@ class Pipeline:
         """Run a task, or send it ahead. TaskFailed when it, or one before it, failed and nothing says to go on."""
         if self._flying and self._must_wait(task):
             self.drain()
+        if task.run_once and self._taken_over(task):
+            return
         if task.loop is not None:
-            self.drain()
             self._loop(task)
             return
         view = self.scope.view(task)
@@ -64,6 +68,17 @@ class Pipeline:
         decided_here = flying.sent is None and not flying.result.get("skipped")
         if decided_here or _must_be_seen_at_once(task) or len(self._flying) >= MOST_IN_FLIGHT:
             self.drain()
+
+    def _taken_over(self, task: Task) -> bool:
+        """`run_once`: take another host's result; False when it is ours to make."""
+        self._reached[task.where] += 1
+        result = self._once.result_of((task.where, self._reached[task.where]), self.scope.name)
+        if result is None:
+            return False
+        self.scope.take(task, self.scope.view(task), result)
+        if result.get("failed") and not self.scope.view(task).ignores_errors():
+            raise TaskFailed(task, result)
+        return True
 
     def drain(self) -> None:
         """Await everything in flight."""
@@ -81,7 +96,7 @@ class Pipeline:
 
     def _must_wait(self, task: Task) -> bool:
         """Whether something in flight may set what this task reads, or must be over before it starts."""
-        if task.loop is not None or registry.acts_here(task) or task.delegate_to is not None:
+        if task.loop is not None or task.run_once or registry.acts_here(task) or task.delegate_to is not None:
             return True
         last = self._flying[-1].task
         if (task.become, task.become_user) != (last.become, last.become_user):
@@ -193,6 +208,8 @@ class Pipeline:
     def _tell(self, task: Task, view: View, result: dict[str, Any], seconds: float) -> None:
         """Register, notify, and let the world know; then fail if it failed."""
         self.scope.take(task, view, result)
+        if task.run_once:
+            self._once.deliver((task.where, self._reached[task.where]), result)
         if result.get("changed") and not result.get("failed"):
             self.notified.extend(view.notify())
         failed = bool(result.get("failed"))
@@ -273,6 +290,7 @@ def _must_be_seen_at_once(task: Task) -> bool:
         or task.until is not None
         or task.ignore_errors
         or task.delegate_to is not None
+        or task.run_once
         or (task.async_s and task.poll_s)
         or task.action in registry.ANSWER_FIRST
     )

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
+from provision.engine.once import Once
 from provision.engine.options import RunOptions
-from provision.engine.view import Scope
 from provision.engine.selection import starting_at
 from provision.engine.state import Emit, HostState, TaskFailed
+from provision.engine.view import Scope
 from provision.engine.walk import Walk
 from provision.errors import ProvisionError, Unreachable, UsageProblem
 from provision.inventory.hosts import Host, Inventory
@@ -72,11 +73,12 @@ def _on_all(
     """Events of all hosts as they come. Ends when every worker has delivered; a worker that dies is a failed host."""
     events: SimpleQueue[Event | _Delivered] = SimpleQueue()
     waiting = {state.host.name for state in alive}
+    once = Once([state.host.name for state in alive])
     with ThreadPoolExecutor(max_workers=max(1, options.forks), thread_name_prefix="host") as workers:
         for state in alive:
             magic = magic_variables(play, state.host, inventory, [host.name for host in hosts], options, states)
             scope = Scope(play, state, inventory, options, magic)
-            workers.submit(_deliver, scope, nodes, events.put)
+            workers.submit(_deliver, scope, nodes, events.put, once)
         try:
             while waiting:
                 event = events.get()
@@ -92,10 +94,10 @@ def _on_all(
             raise
 
 
-def _deliver(scope: Scope, nodes: tuple[Node, ...], put: Any) -> None:
+def _deliver(scope: Scope, nodes: tuple[Node, ...], put: Any, once: Once) -> None:
     """The edge of the worker thread: whatever happens becomes a Result."""
     try:
-        _host(scope, nodes, put)
+        _host(scope, nodes, put, once)
     except TaskFailed:
         scope.state.failed = True
     except Unreachable as error:
@@ -109,11 +111,12 @@ def _deliver(scope: Scope, nodes: tuple[Node, ...], put: Any) -> None:
         scope.state.failed = True
         put(_ended(scope, "failed", Problem(f"the worker of {scope.name} broke", traceback.format_exc())))
     finally:
+        once.leave(scope.name)
         put(_Delivered(scope.name))
 
 
-def _host(scope: Scope, nodes: tuple[Node, ...], put: Emit) -> None:
-    walk = Walk(scope, put)
+def _host(scope: Scope, nodes: tuple[Node, ...], put: Emit, once: Once) -> None:
+    walk = Walk(scope, put, once)
     gather = _gathering(scope)
     walk.run((gather, *nodes) if gather else nodes)
 

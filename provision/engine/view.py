@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from provision.engine.options import RunOptions
-from provision.engine.state import HostState
 from provision.engine.search import find
+from provision.engine.state import HostState
 from provision.errors import ProvisionError, UsageProblem
 from provision.inventory.hosts import Inventory
 from provision.playbook.scope import Variables

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from provision.engine.once import Once
 from provision.engine.pipeline import Pipeline
-from provision.engine.view import Scope, View
 from provision.engine.search import find
 from provision.engine.selection import wanted_by_tags
 from provision.engine.state import Emit, HostEnded, TaskFailed
+from provision.engine.view import Scope, View
 from provision.errors import ProvisionError, UsageProblem
 from provision.model import Note
 from provision.playbook.documents import load_mapping
@@ -24,10 +25,10 @@ _INCLUDES = ("include_tasks", "include_role", "include_vars")
 class Walk:
     """Walks one play on one host; decides order only, the pipeline runs."""
 
-    def __init__(self, scope: Scope, emit: Emit) -> None:
+    def __init__(self, scope: Scope, emit: Emit, once: Once) -> None:
         self._scope = scope
         self._emit = emit
-        self._pipeline = Pipeline(scope, emit)
+        self._pipeline = Pipeline(scope, emit, once)
         self._handlers = list(scope.play.handlers)
 
     def run(self, nodes: tuple[Node, ...]) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from provision.playbook.reader import read_playbook
 
 from provision.engine.options import RunOptions
 from provision.engine.run import run
 from provision.errors import Unreachable
 from provision.inventory import load
 from provision.model import Event, Result
-from provision.playbook.reader import read_playbook
 from provision.ssh.door import Door
 from provision.ssh.target import Target
 
@@ -120,7 +120,7 @@ class Lab:
         self.dead: set[str] = set()
 
     def machine(self, name: str = "web1") -> Machine:
-        modules = {name: ok for name in ("copy", "file", "lineinfile", "service", "systemd", "apt", "template", "stat")}
+        modules = dict.fromkeys(("copy", "file", "lineinfile", "service", "systemd", "apt", "template", "stat"), ok)
         return self.machines.setdefault(
             name, Machine({**modules, "command": command, "shell": command, "setup": self.facts})
         )

@@ -215,7 +215,8 @@ def test_facts_are_gathered_first_and_seen(lab: Lab) -> None:
 
 def test_set_fact_and_assert(lab: Lab) -> None:
     events = lab.tasks(
-        "- set_fact: {port: 8080}\n- assert: {that: [port == 8080]}\n- assert: {that: 'port == 1', fail_msg: wrong port}"
+        "- set_fact: {port: 8080}\n- assert: {that: [port == 8080]}\n"
+        "- assert: {that: 'port == 1', fail_msg: wrong port}"
     )
     assert statuses(events) == ["ok", "ok", "failed"]
     assert results(events)[2].problem is not None
