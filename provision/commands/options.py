@@ -130,7 +130,7 @@ def inventory_option(function: Verb) -> Verb:
 
 
 def default_inventory() -> tuple[str, ...]:
-    """`PROVISION_INVENTORY` (parted by `:`), else the inventory that create-vm writes; none before the first machine."""
+    """`PROVISION_INVENTORY` (parted by `:`), else the one that create-vm writes; none before the first machine."""
     told = tuple(part for part in os.environ.get("PROVISION_INVENTORY", "").split(os.pathsep) if part)
     own = folders().inventory
     return told or ((str(own),) if own.exists() else ())

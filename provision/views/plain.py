@@ -31,15 +31,19 @@ class _Banner:
 
 
 class PlainView:
-    """Prints banners for tasks and one line a result; tables to `stdout`, the rest to `story`."""
+    """Prints banners for tasks and one line a result.
+
+    The Ansible-like text is what `play` is asked for and goes to `stdout`; of other commands only the tables are.
+    """
 
     def __init__(
-        self, look: Look, command: str, stdout: TextIO, story: TextIO, clock: Callable[[], float] = time.monotonic
+        self, look: Look, command: str, stdout: TextIO, stderr: TextIO, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._look = look
         self._command = command
         self._stdout = stdout
-        self._story = story
+        self._stderr = stderr
+        self._story = stdout if command == "play" else stderr
         self._clock = clock
         self._section: Section | None = None
         self._banner = _Banner()
@@ -77,7 +81,7 @@ class PlainView:
             for host in sorted(outcome.hosts):
                 self._line(self._stdout, recap_line(host, outcome.hosts[host], self._look.color))
         if outcome.problem:
-            self._line(self._story, error_text(outcome.problem, self._look.color))
+            self._line(self._stderr, error_text(outcome.problem, self._look.color))
 
     def close(self) -> None:
         """Nothing is held."""

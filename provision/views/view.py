@@ -61,5 +61,4 @@ def open_view(look: Look, command: str, stdout: TextIO, stderr: TextIO) -> View:
         case "plain":
             from provision.views.plain import PlainView
 
-            # The Ansible-like text is what `play` is asked for; of other commands only the tables are.
-            return PlainView(look, command, stdout, story=stdout if command == "play" else stderr)
+            return PlainView(look, command, stdout, stderr)

@@ -24,9 +24,9 @@ HERE = Path(__file__).parent
 def written(
     events: Iterable[Event], command: str = "play", look: Look | None = None, problem: Problem | None = None
 ) -> tuple[str, str]:
-    """What goes to stdout and to the story's stream; for a play they are one."""
+    """What goes to stdout and to stderr."""
     stdout, story = io.StringIO(), io.StringIO()
-    view = PlainView(look or Look(), command, stdout, stdout if command == "play" else story, clock=lambda: 0.0)
+    view = PlainView(look or Look(), command, stdout, story, clock=lambda: 0.0)
     tally = Tally()
     for event in events:
         tally.add(event)
@@ -176,6 +176,10 @@ def test_quiet_keeps_failures_and_warnings() -> None:
 def test_what_stopped_the_command_is_told_last() -> None:
     story = written([], "deploy", problem=Problem("no such host", "a typo", "provision list"))[1]
     assert story == "error: no such host\n  why   a typo\n  next  provision list\n"
+
+
+def test_a_play_that_was_stopped_tells_it_on_stderr() -> None:
+    assert written(PLAY, problem=Problem("no such host"))[1] == "error: no such host\n"
 
 
 def test_a_table_has_aligned_columns_and_says_bad_in_words() -> None:
