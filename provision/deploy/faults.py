@@ -28,7 +28,7 @@ FAULTS = (
     _fault(
         r"no space left on device|disk quota exceeded",
         "the disk of HOST is full",
-        "the build needs about 6 GB, the Python side of a real voice 8 GB more",
+        "the build needs about 4 GB, the Python side of a real voice 8 GB more",
         "see what fills it: provision ssh HOST -- df -h; then create the machine with a larger disk",
     ),
     _fault(

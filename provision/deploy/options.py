@@ -51,7 +51,7 @@ def refuse_nonsense(options: DeployOptions) -> None:
 def variables(host: str, options: DeployOptions, said: Mapping[str, Any]) -> dict[str, Any]:
     """The playbook's extra variables. What the inventory has `said` about keys and artifacts is left alone."""
     places = {
-        "moshi_api_key_file": str(options.folders.keys / host),
+        "moshi_api_key_file": str(options.folders.keys / f"{host}.key"),
         "moshi_artifact_dir": str(options.folders.artifacts),
     }
     chosen = {

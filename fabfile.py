@@ -1,0 +1,3 @@
+"""The Fabric tasks of provision: fab --list."""
+
+from provision.tasks import *  # noqa: F403
