@@ -12,6 +12,7 @@ from provision.deploy import DeployOptions, deploy
 from provision.deploy.cargo import expected_s as compile_s
 from provision.errors import Interrupted, ProvisionError
 from provision.inventory import load
+from provision.jobs import through
 from provision.machines import book
 from provision.machines.clouds import open_cloud
 from provision.machines.create import create_vm
@@ -137,10 +138,12 @@ def _compile_s() -> float:
 def _part(part: Part, name: str, told: Told) -> Job:
     """The events of one command. Its own summary and its hints at the next command are for when it runs alone."""
     yield Section(f"provision {part.command}", (name,), part.expected_s)
-    for event in part.job():
+
+    def shown(event: Event) -> Event | None:
         told.add(part, event)
-        if not (isinstance(event, Summary) or _hint(event)):
-            yield event
+        return None if isinstance(event, Summary) or _hint(event) else event
+
+    yield from through(part.job(), shown)
 
 
 def _hint(event: Event) -> bool:

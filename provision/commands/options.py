@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, NoReturn, TextIO
@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from provision.errors import Interrupted, ProvisionError, UsageProblem
+from provision.jobs import through
 from provision.model import Event, Job, Problem
 from provision.settings import folders
 from provision.views.tally import Tally
@@ -213,7 +214,9 @@ def finish(
         view.show(event)
 
     try:
-        _feed(job, tell)
+        # Told from within `through`: Ctrl-C that strikes in a view reaches the job as well, which can clean up.
+        for _ in through(job, tell):
+            pass
     except ProvisionError as error:
         problem, code = Problem(error.what, error.why, error.hint), error.exit_code
     except KeyboardInterrupt:
@@ -224,30 +227,6 @@ def finish(
     code = code or tally.exit_code or (3 if detailed_exitcode and tally.changed else 0)
     view.end(Outcome(command, code, time.monotonic() - started, problem, tally.data, tally.hosts))
     raise click.exceptions.Exit(code)
-
-
-def _feed(job: Job, tell: Callable[[Event], None]) -> None:
-    """Tell every event. Ctrl-C that strikes outside the job is thrown into it: only the job can clean up and tell."""
-    try:
-        for event in job:
-            tell(event)
-    except KeyboardInterrupt:
-        for event in _last_words(job):
-            tell(event)
-        raise
-    finally:
-        if isinstance(job, Generator):
-            job.close()
-
-
-def _last_words(job: Job) -> Iterator[Event]:
-    """What a job still says after Ctrl-C; a job that has ended by it already just repeats it."""
-    if isinstance(job, Generator):
-        try:
-            yield job.throw(KeyboardInterrupt())
-        except StopIteration:
-            return
-        yield from job
 
 
 def report(error: ProvisionError, command: str, output: Output, seconds: float) -> int:
