@@ -236,5 +236,6 @@ def _voice_pattern(folder: str) -> str:
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
-    near = get_close_matches(word, list(known), n=1)
-    return f"; did you mean `{near[0]}`?" if near else ""
+    by_lower = {name.lower(): name for name in known}
+    near = get_close_matches(word.lower(), by_lower, n=1)
+    return f"; did you mean `{by_lower[near[0]]}`?" if near else ""
