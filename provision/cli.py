@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 import os
 import pkgutil
+import select
 import shlex
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, NoReturn, cast
+from pathlib import Path
+from typing import Any, NoReturn, TextIO, cast
 
 import click
 from click.shell_completion import CompletionItem
@@ -131,6 +133,19 @@ def group(ctx: click.Context) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line in this process; the exit code."""
+    try:
+        return _run(arguments)
+    except BrokenPipeError:
+        broken = _without_reader()
+        if not broken:
+            raise
+        for stream in broken:
+            # The interpreter flushes once more at exit, and would complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def _run(arguments: Sequence[str]) -> int:
     started = time.monotonic()
     try:
         return _invoke(list(arguments))
@@ -141,9 +156,8 @@ def run(arguments: Sequence[str]) -> int:
     except ProvisionError as known:
         error = known
     except Exception as unknown:
-        if isinstance(unknown, BrokenPipeError) and _reader_is_gone():
-            return 128 + signal.SIGPIPE
-        if os.environ.get("PROVISION_TRACEBACK"):
+        # The edge of the program: whatever it is, the operator gets a sentence.
+        if os.environ.get("PROVISION_TRACEBACK") or (isinstance(unknown, BrokenPipeError) and _without_reader()):
             raise
         error = unexpected(unknown, arguments)
     return report(error, command_of(arguments), output_of(arguments), time.monotonic() - started)
@@ -168,15 +182,18 @@ def usage_problem(error: click.ClickException) -> UsageProblem:
 
 
 def unexpected(error: Exception, arguments: Sequence[str]) -> ProvisionError:
-    """A fault of ours, told in one paragraph."""
+    """A fault of ours, or of the computer, told in one paragraph."""
     last = error.__traceback__
     while last and last.tb_next:
         last = last.tb_next
     place = f" at {last.tb_frame.f_code.co_filename}:{last.tb_lineno}" if last else ""
+    hint = f"for the traceback: PROVISION_TRACEBACK=1 {shlex.join(['provision', *arguments])}"
+    if isinstance(error, OSError):
+        return ProvisionError(f"the operating system refused: {error}", f"asked for{place}", hint)
     return ProvisionError(
         f"provision itself failed: {type(error).__name__}: {error}",
-        why=f"this is a mistake in provision{place}, not in what you typed",
-        hint=f"for the traceback: PROVISION_TRACEBACK=1 {shlex.join(['provision', *arguments])}",
+        f"this is a mistake in provision{place}, not in what you typed",
+        hint,
     )
 
 
@@ -202,15 +219,18 @@ def command_of(arguments: Sequence[str]) -> str:
     return next((word for word in arguments if not word.startswith("-")), "provision")
 
 
-def _reader_is_gone() -> bool:
-    """Whether our own stdout is the broken pipe: what could not be written still cannot."""
+def _without_reader() -> list[TextIO]:
+    """Our own stdout or stderr, where that is the broken pipe, and not one to a host."""
+    return [stream for stream in (sys.stdout, sys.stderr) if _is_broken(stream)]
+
+
+def _is_broken(stream: TextIO) -> bool:
+    poll = select.poll()
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The interpreter flushes once more at exit, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+        poll.register(stream.fileno(), 0)
+    except (OSError, ValueError):
+        return False
+    return any(flags & select.POLLERR for _, flags in poll.poll(0))
 
 
 def _terminated(number: int, frame: Any) -> NoReturn:
@@ -220,6 +240,11 @@ def _terminated(number: int, frame: Any) -> NoReturn:
 
 def main() -> NoReturn:
     """The console script."""
+    # Closed by the caller (`>&-`): then what would go there goes nowhere.
+    sys.stdout, sys.stderr = (
+        stream or Path(os.devnull).open("w")  # noqa: SIM115 - it lives as long as the process
+        for stream in (sys.stdout, sys.stderr)
+    )
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     if os.environ.get("_PROVISION_COMPLETE"):

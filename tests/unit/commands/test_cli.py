@@ -395,6 +395,25 @@ def test_a_reader_that_went_away_ends_it_quietly(
     assert capfd.readouterr().err == ""
 
 
+def test_an_error_that_nobody_reads_ends_quietly_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        monkeypatch.setattr(sys, "stderr", gone)
+        assert cli.run(["xyzzy"]) == 128 + signal.SIGPIPE
+
+
+def test_what_the_operating_system_refuses_is_not_called_a_mistake(verb: Any, capsys: CAPTURED) -> None:
+    def body(output: Output) -> None:
+        raise OSError(28, "No space left on device", "/var/x")
+
+    verb(body)
+    assert cli.run(["inventory"]) == 1
+    error = capsys.readouterr().err
+    assert "error: the operating system refused: [Errno 28] No space left on device: '/var/x'" in error
+    assert "mistake" not in error
+
+
 def test_a_broken_pipe_to_somebody_else_is_a_fault(verb: Any, capsys: CAPTURED) -> None:
     def job() -> Job:
         yield Note("x")
@@ -402,4 +421,4 @@ def test_a_broken_pipe_to_somebody_else_is_a_fault(verb: Any, capsys: CAPTURED) 
 
     verb(lambda output: finish(job(), "inventory", output))
     assert cli.run(["inventory"]) == 1
-    assert "BrokenPipeError" in capsys.readouterr().err
+    assert "refused: [Errno 32] Broken pipe" in capsys.readouterr().err
