@@ -14,7 +14,7 @@ from provision.deploy.options import DeployOptions, refuse_nonsense, variables
 from provision.deploy.story import Story
 from provision.engine.options import RunOptions
 from provision.engine.run import run
-from provision.errors import UsageProblem
+from provision.errors import ProvisionError, UsageProblem
 from provision.inventory import Host, Inventory, load
 from provision.model import Event, Job, Note, Output, Progress, Result, Step, Summary
 from provision.playbook import read_playbook
@@ -79,8 +79,11 @@ def _deploy(ready: Plan, options: DeployOptions) -> Job:
         if not isinstance(shown, Progress) or (shown.done, shown.total) != (last.done, last.total):
             yield shown
         last = shown if isinstance(shown, Progress) else last
-    if not story.failed:
-        yield from _end(ready, story, options)
+    if story.failed:
+        return
+    if not story.complete:
+        raise _cut_short(ready.host.name)
+    yield from _end(ready, story, options)
 
 
 def _told(event: Event, story: Story) -> Event:
@@ -122,6 +125,15 @@ def summary(ready: Plan, story: Story) -> dict[str, Any]:
             "source": story.source,
         },
     }
+
+
+def _cut_short(name: str) -> ProvisionError:
+    """Absence of a result is failure: no task failed, but the last one was never heard of."""
+    return ProvisionError(
+        f"the deploy of {name} did not run to its end",
+        "the run stopped before the server was heard to speak",
+        f"provision deploy {name} --native goes on where it is needed",
+    )
 
 
 def _unknown(name: str, inventory: Inventory) -> UsageProblem:

@@ -22,6 +22,7 @@ EXPECTED_S = {
 WEIGHTS_S = 300.0
 COMPILE = "moshi_install : Wait for the compile"
 SPEAK = "moshi_speaks : Wait for a real synthesis"
+LAST = "moshi_speaks : Listen to it"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Story:
 
     changed: int = 0
     failed: bool = False
+    complete: bool = False
     cpus: int = 2
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -42,6 +44,7 @@ class Story:
             self,
             changed=self.changed + (event.status == "changed"),
             failed=self.failed or _counts_as_failed(event),
+            complete=self.complete or event.title == LAST,
             cpus=_cpus(event) or self.cpus,
             facts={**self.facts, **_ours(learned)} if isinstance(learned, Mapping) else self.facts,
         )

@@ -1,0 +1,190 @@
+"""The deploy as a job: what it asks of the engine, and what it makes of the engine's events."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provision.deploy import job as deploying
+from provision.deploy.job import NO_KEY_YET, deploy, plan
+from provision.deploy.options import DeployOptions
+from provision.deploy.story import LAST
+from provision.engine.options import RunOptions
+from provision.errors import ProvisionError, UsageProblem
+from provision.model import Event, Note, Output, Problem, Progress, Result, Step, Summary
+from provision.settings import Folders
+
+HEARD = Result("tts-1", LAST, "ok", kind="task")
+WAIT = "moshi_install : Wait for the compile"
+
+
+class Engine:
+    """Stands in for the engine: says what it was told to, and remembers what it was asked."""
+
+    def __init__(self, *events: Event) -> None:
+        self.events = events
+        self.asked: list[RunOptions] = []
+
+    def __call__(self, plays: Any, inventory: Any, options: RunOptions) -> Iterator[Event]:
+        self.asked.append(options)
+        yield from self.events
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> DeployOptions:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(
+        "tts:\n  hosts:\n"
+        "    tts-1: {ansible_host: 10.0.0.5, moshi_port: 9090}\n"
+        "    tts-2: {moshi_api_key_file: /keys/two}\n"
+    )
+    places = Folders(tmp_path / "state", tmp_path / "cache", tmp_path / "config")
+    return DeployOptions((str(inventory),), places)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, options: DeployOptions, *events: Event) -> tuple[list[Event], RunOptions]:
+    engine = Engine(*events, HEARD)
+    monkeypatch.setattr(deploying, "run", engine)
+    return list(deploy("tts-1", options)), engine.asked[0]
+
+
+def done(status: Any, title: str = "a task", **more: Any) -> Result:
+    return Result("tts-1", title, status, kind="task", **more)
+
+
+def test_the_engine_gets_the_host_the_variables_and_the_modes(
+    monkeypatch: pytest.MonkeyPatch, options: DeployOptions
+) -> None:
+    _, asked = run(monkeypatch, replace(options, slots=3, diff=True))
+    assert (asked.limit, asked.diff, asked.check) == ("tts-1", True, False)
+    assert asked.extra_vars["moshi_hosts"] == "tts-1"
+    assert asked.extra_vars["moshi_slots"] == 3
+    assert asked.connect is options.connect
+
+
+def test_the_key_is_made_before_anything_runs(monkeypatch: pytest.MonkeyPatch, options: DeployOptions) -> None:
+    _, asked = run(monkeypatch, options)
+    key = options.folders.keys / "tts-1.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert asked.extra_vars["moshi_api_key_file"] == str(key)
+
+
+def test_the_key_itself_is_no_extra_variable(monkeypatch: pytest.MonkeyPatch, options: DeployOptions) -> None:
+    _, asked = run(monkeypatch, options)
+    key = (options.folders.keys / "tts-1.key").read_text().strip()
+    assert key not in str(asked.extra_vars)
+
+
+def test_a_dry_run_makes_no_key(monkeypatch: pytest.MonkeyPatch, options: DeployOptions) -> None:
+    _, asked = run(monkeypatch, replace(options, check=True))
+    assert not options.folders.keys.exists()
+    assert asked.extra_vars["moshi_api_key"] == NO_KEY_YET
+
+
+def test_a_dry_run_of_a_deployed_host_compares_with_its_real_key(
+    monkeypatch: pytest.MonkeyPatch, options: DeployOptions
+) -> None:
+    run(monkeypatch, options)
+    _, asked = run(monkeypatch, replace(options, check=True))
+    assert "moshi_api_key" not in asked.extra_vars
+
+
+def test_cargos_bar_becomes_progress_and_its_repeats_are_dropped(
+    monkeypatch: pytest.MonkeyPatch, options: DeployOptions
+) -> None:
+    def bar(done: int, crates: str) -> Output:
+        return Output("tts-1", WAIT, f"    Building [=>   ] {done}/484: {crates}", "stderr")
+
+    events, _ = run(monkeypatch, options, bar(1, "a"), bar(1, "a, b"), bar(2, "b"))
+    assert [event.done for event in events if isinstance(event, Progress)] == [1, 2]
+
+
+def test_other_output_passes(monkeypatch: pytest.MonkeyPatch, options: DeployOptions) -> None:
+    line = Output("tts-1", WAIT, "   Compiling libc v0.2.171", "stderr")
+    events, _ = run(monkeypatch, options, line)
+    assert line in events
+
+
+def test_the_compile_is_announced_with_its_duration(monkeypatch: pytest.MonkeyPatch, options: DeployOptions) -> None:
+    events, _ = run(monkeypatch, options, Step("tts-1", WAIT, "task"))
+    assert next(event for event in events if isinstance(event, Step)).expected_s
+
+
+def test_a_known_failure_is_explained_and_nothing_is_promised(
+    monkeypatch: pytest.MonkeyPatch, options: DeployOptions
+) -> None:
+    problem = Problem("x failed", "No space left on device")
+    events, _ = run(monkeypatch, options, done("failed", problem=problem))
+    first = events[0]
+    assert isinstance(first, Result) and first.problem is not None
+    assert "disk of tts-1 is full" in first.problem.what
+    assert not [event for event in events if isinstance(event, (Summary, Note))]
+
+
+def test_it_ends_with_the_results_and_the_next_command(monkeypatch: pytest.MonkeyPatch, options: DeployOptions) -> None:
+    facts = {"moshi_binary_source": "compile", "moshi_artifact": "moshi-server-0.6.4-cpu"}
+    events, _ = run(monkeypatch, options, done("ok", data={"ansible_facts": facts}), done("changed"))
+    summary, note = events[-2:]
+    assert isinstance(summary, Summary)
+    assert summary.data == {
+        "host": "tts-1",
+        "address": "10.0.0.5",
+        "port": 9090,
+        "url": "ws://10.0.0.5:9090/api/tts_streaming",
+        "key_file": str(options.folders.keys / "tts-1.key"),
+        "voice_model": "auto",
+        "changed": 1,
+        "binary": {"version": "0.6.4", "name": "moshi-server-0.6.4-cpu", "source": "compiled"},
+    }
+    assert note == Note("tts-1 speaks", "provision verify tts-1")
+
+
+def test_a_repeat_says_that_nothing_had_to_change(monkeypatch: pytest.MonkeyPatch, options: DeployOptions) -> None:
+    events, _ = run(monkeypatch, options, done("ok"))
+    assert events[-1] == Note("nothing had to change on tts-1", "provision verify tts-1")
+
+
+def test_a_dry_run_names_the_command_that_does_it(monkeypatch: pytest.MonkeyPatch, options: DeployOptions) -> None:
+    events, _ = run(monkeypatch, replace(options, check=True), done("changed"), done("changed"))
+    assert events[-1] == Note("dry run: 2 steps would change tts-1", "provision deploy tts-1 --native")
+
+
+@pytest.mark.parametrize("events", [(), (done("ok"), done("changed"))])
+def test_a_run_that_was_never_heard_to_speak_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, options: DeployOptions, events: tuple[Event, ...]
+) -> None:
+    monkeypatch.setattr(deploying, "run", Engine(*events))
+    with pytest.raises(ProvisionError, match="did not run to its end"):
+        list(deploy("tts-1", options))
+
+
+def test_an_unknown_host_is_refused_with_the_nearest_name(options: DeployOptions) -> None:
+    with pytest.raises(UsageProblem) as refused:
+        plan("tts-11", options)
+    assert "tts-1" in refused.value.why
+    assert refused.value.hint == "provision deploy tts-1 --native"
+
+
+def test_a_host_like_no_other_is_refused_with_the_way_to_make_one(options: DeployOptions) -> None:
+    with pytest.raises(UsageProblem) as refused:
+        plan("speech", options)
+    assert refused.value.hint == "provision create-vm speech"
+
+
+def test_the_inventorys_own_key_file_is_used(options: DeployOptions) -> None:
+    assert plan("tts-2", options).key_file == Path("/keys/two")
+
+
+def test_wrong_options_are_refused_before_the_inventory_is_read(options: DeployOptions) -> None:
+    with pytest.raises(UsageProblem, match="docker"):
+        plan("tts-1", replace(options, docker=True, inventory=("/nowhere",)))
+
+
+def test_refusals_come_at_the_call_and_not_at_the_first_event(options: DeployOptions) -> None:
+    with pytest.raises(UsageProblem):
+        deploy("speech", options)
