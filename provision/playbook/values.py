@@ -21,7 +21,8 @@ Raw = Any
 class Role:
     """The role that a task belongs to: its folder, and its three levels of variables.
 
-    `above` are the folders of the roles that depend on it: their files are found too.
+    `above` are the folders of the roles that depend on it: their files are found too. `exports` are the variables that
+    the whole play sees of it, unless it is not `public` (include_role).
     """
 
     name: str
@@ -30,6 +31,8 @@ class Role:
     vars: Mapping[str, Raw] = field(default_factory=dict)
     params: Mapping[str, Raw] = field(default_factory=dict)
     above: tuple[Path, ...] = ()
+    exports: Mapping[str, Raw] = field(default_factory=dict)
+    public: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,31 @@ class Loop:
 
 
 @dataclass(frozen=True)
+class Context:
+    """What a task inherits from the play, blocks, imports and roles around it.
+
+    `settings` are the keywords of which the innermost counts (`become`, `no_log`, `delegate_to` ...), by field of Task.
+    """
+
+    when: tuple[Raw, ...] = ()
+    vars: Mapping[str, Raw] = field(default_factory=dict)
+    params: Mapping[str, Raw] = field(default_factory=dict)
+    tags: frozenset[str] = frozenset()
+    environment: tuple[Raw, ...] = ()
+    settings: Mapping[str, Raw] = field(default_factory=dict)
+    role: Role | None = None
+    play_folder: Path = Path()
+
+
+@dataclass(frozen=True)
 class Task:
     """One task or handler, with everything it inherits.
 
-    `action` is the short canonical module name (`copy`, `systemd`); `args` its arguments, free form under `_raw_params`.
+    `action` is the short canonical module name (`copy`, `systemd`); `args` its arguments, free form in `_raw_params`.
     `when` holds the conditions from outermost to innermost, all must hold. `None` means not said.
     `folder` is where the file that wrote it lies: relative `src` paths are looked for there (and in the role).
+    `params` are variables given to the include that brought the task. Of an include, `context` is what its tasks inherit.
+    `lacking`: a module that Ansible has and provision has not; fails only where it would really run.
     """
 
     where: Location
@@ -82,6 +104,9 @@ class Task:
     delegate_to: Raw = None
     run_once: Raw = False
     role: Role | None = None
+    params: Mapping[str, Raw] = field(default_factory=dict)
+    context: Context | None = None
+    lacking: bool = False
 
     @property
     def title(self) -> str:
@@ -96,17 +121,21 @@ class Block:
 
     where: Location
     name: str
-    block: tuple["Node", ...]
-    rescue: tuple["Node", ...] = ()
-    always: tuple["Node", ...] = ()
+    block: tuple[Node, ...]
+    rescue: tuple[Node, ...] = ()
+    always: tuple[Node, ...] = ()
 
 
-Node = Union[Task, Block]
+Node = Union[Task, Block]  # noqa: UP007
 
 
 @dataclass(frozen=True)
 class Play:
-    """One play: which hosts, which variables, which tasks. Roles stand in `tasks` already, in Ansible's order."""
+    """One play: which hosts, which variables, which tasks. Roles stand in `tasks` already, in Ansible's order.
+
+    `connection` holds the play's keywords `connection`, `remote_user` and `port` as the weakest of variables
+    (`ansible_connection` ...). `warnings`: what the operator should know before it runs.
+    """
 
     where: Location
     name: str
@@ -121,3 +150,5 @@ class Play:
     roles: tuple[Role, ...] = ()
     folder: Path = Path()
     force_handlers: bool = False
+    connection: Mapping[str, Raw] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()

@@ -157,7 +157,13 @@ def shuffle(values: Any, seed: Any = None) -> Any:
     return shuffled
 
 
+def as_terms(value: Any) -> list[Any]:
+    """What stands behind `with_...` as the terms of a lookup."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
 FILTERS = {
+    "as_terms": as_terms,
     "flatten": flatten,
     "combine": combine,
     "dict2items": dict2items,
