@@ -24,7 +24,26 @@ def _fault(words: str, what: str, why: str, hint: str) -> Fault:
     return Fault(re.compile(words, re.IGNORECASE), told)
 
 
+# What our own roles say comes first: they quote errors that would match others.
 FAULTS = (
+    _fault(
+        r"no cargo \S+ or newer, and none to be had",
+        "HOST has no cargo that is new enough, and none can be fetched",
+        "",
+        "put one into /usr/local/bin of HOST, or name a mirror: provision deploy HOST --native -e rustup_init_url=URL",
+    ),
+    _fault(
+        r"does not speak",
+        "the speech server on HOST was started and does not speak",
+        "",
+        "provision ssh HOST -- sudo journalctl --unit moshi-tts --lines 50",
+    ),
+    _fault(
+        r"MB free,\s+the build needs",
+        "the disk of HOST is too small to compile moshi-server",
+        "",
+        "create the machine with a larger disk, or build in a folder with room: -e moshi_cache_dir=FOLDER",
+    ),
     _fault(
         r"no space left on device|disk quota exceeded",
         "the disk of HOST is full",

@@ -29,6 +29,30 @@ SEEN = {
 }
 
 
+OURS = {
+    "no cargo 1.80 or newer, and none to be had: ... gave Request failed: CERTIFICATE_VERIFY_FAILED": "no cargo",
+    "moshi-tts on tts-1 does not speak. Its last lines: No space left on device": "does not speak",
+    "/var/cache/provision of tts-1 has 812 MB free, the build needs 4 GB.": "too small to compile",
+}
+
+
+@pytest.mark.parametrize(("text", "told"), OURS.items())
+def test_what_our_roles_say_goes_before_what_they_quote(text: str, told: str) -> None:
+    problem = explained(failed(text)).problem
+    assert problem is not None and told in problem.what
+
+
+@pytest.mark.parametrize(
+    ("role", "words"),
+    [("rust", "and none to be had"), ("moshi_speaks", "does not speak"), ("moshi_build", "the build needs")],
+)
+def test_the_words_that_give_our_roles_away_are_still_in_them(role: str, words: str) -> None:
+    from provision import shipped
+
+    folder = shipped.folder("playbooks") / "roles" / role / "tasks"
+    assert any(words in path.read_text() for path in folder.glob("*.yml"))
+
+
 @pytest.mark.parametrize(("text", "told"), SEEN.items())
 def test_a_known_failure_says_what_why_and_next(text: str, told: str) -> None:
     problem = explained(failed(text)).problem
