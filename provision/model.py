@@ -80,6 +80,7 @@ class Result:
 
     `ignored` and `rescued` say that a failure does not count (`ignore_errors`, a `rescue` section).
     `item` is the label of a loop's element when this Result stands for one element only.
+    `aloud`: its data is there to be read (`debug`), however quiet other steps are.
     """
 
     host: str
@@ -94,6 +95,7 @@ class Result:
     where: str = ""
     ignored: bool = False
     rescued: bool = False
+    aloud: bool = False
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ def shown(
         where=str(task.where),
         ignored=ignored,
         rescued=rescued,
+        aloud=task.action == "debug" and status == "ok",
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -177,11 +177,9 @@ class PlainView:
         if result.kind == "step":
             took = f" ({duration(result.seconds)})" if result.seconds >= 0.05 else ""
             return f"{result.status}: {host} {printable(result.title)}{took}"
-        data = dict(result.data)
-        always = bool(data.pop("_ansible_verbose_always", False))  # `debug` is there to be read
-        aloud = always or self._look.verbosity > 0
-        spread = 4 if always or self._look.verbosity > 2 else None
-        values = printable(json.dumps(as_json(data), ensure_ascii=False, sort_keys=True, indent=spread))
+        aloud = result.aloud or self._look.verbosity > 0
+        spread = 4 if result.aloud or self._look.verbosity > 2 else None
+        values = printable(json.dumps(as_json(shown_data(result)), ensure_ascii=False, sort_keys=True, indent=spread))
         item = f"(item={printable(result.item)})"
         match result.status, result.kind:
             case "failed", "item":
@@ -206,6 +204,11 @@ class PlainView:
         self._line(self._story, f"{'warning' if note.level == 'warning' else 'note'}: {printable(note.text)}")
         if note.command:
             self._line(self._story, f"    {note.command}")
+
+
+def shown_data(result: Result) -> Mapping[str, Any]:
+    """The values worth reading: of `debug` not the `changed` that every result has, as in Ansible."""
+    return {name: value for name, value in result.data.items() if not (result.aloud and name in ("changed", "failed"))}
 
 
 _COLORS = {

@@ -39,7 +39,7 @@ PLAY: tuple[Event, ...] = (
     Step("tts-1", "Only for Red Hat", "task"),
     Result("tts-1", "Only for Red Hat", "skipped", 0.0, {"skip_reason": "Conditional result was False"}, kind="task"),
     Step("tts-1", "Say hello", "task"),
-    Result("tts-1", "Say hello", "ok", 0.0, {"msg": "hello\nworld", "_ansible_verbose_always": True}, kind="task"),
+    Result("tts-1", "Say hello", "ok", 0.0, {"msg": "hello\nworld", "changed": False}, kind="task", aloud=True),
     Step("tts-1", "Try the old way", "task"),
     Result(
         "tts-1",

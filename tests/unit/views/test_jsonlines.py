@@ -60,6 +60,7 @@ FIELDS = {
         "where": str,
         "ignored": bool,
         "rescued": bool,
+        "aloud": bool,
     },
     "table": {"title": str, "columns": list, "rows": list, "verdicts": list},
     "note": {"text": str, "command": str, "level": str},
