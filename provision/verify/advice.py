@@ -35,10 +35,8 @@ def problem(error: ProvisionError, target: SpeechTarget) -> Problem:
 
 def firewall(target: SpeechTarget) -> str:
     """How to open the port for us."""
-    port = target.endpoint.port
-    if target.managed:
-        return f"provision firewall {target.host} --allow me"
-    return f"open TCP port {port} of {target.endpoint.host} to this machine's address, or use an SSH tunnel"
+    where = target.endpoint
+    return target.open_command or f"open TCP port {where.port} of {where.host} to this computer, or use an SSH tunnel"
 
 
 def logs(target: SpeechTarget) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from provision.errors import UsageProblem
 from provision.inventory import Inventory
-from provision.speech.endpoint import DEFAULT_PORT, endpoint
+from provision.speech.endpoint import DEFAULT_PORT, TTS_PATH, endpoint
 from provision.verify.target import SpeechTarget
 
 
 def target_of(inventory: Inventory, name: str, key: str | None = None) -> SpeechTarget:
-    """The server of a host, from `ansible_host`, `moshi_port` and `moshi_api_key_file`; `moshi_url` goes over them."""
+    """The server of a host, from the variables that create-vm and deploy know; `moshi_url` goes over them."""
     host = inventory.host(name)
     if host is None:
         near = get_close_matches(name, list(inventory.hosts), n=1)
@@ -21,19 +23,47 @@ def target_of(inventory: Inventory, name: str, key: str | None = None) -> Speech
             f"did you mean `{near[0]}`?" if near else "",
             "provision list",
         )
-    address = str(host.vars.get("ansible_host", name))
-    url = str(host.vars.get("moshi_url") or endpoint(address, int(host.vars.get("moshi_port", DEFAULT_PORT))).url)
-    return SpeechTarget(name, url, _key_of(name, host.vars.get("moshi_api_key_file")) if key is None else key)
+    known = host.vars
+    address, path = str(known.get("ansible_host", name)), str(known.get("moshi_path", TTS_PATH))
+    return SpeechTarget(
+        host=name,
+        url=str(known.get("moshi_url") or endpoint(address, _port(name, known), path).url),
+        key=_key_of(name, known.get("moshi_api_key_file")) if key is None else key,
+        open_command=_open_command(name, known),
+    )
+
+
+def _port(name: str, known: Mapping[str, Any]) -> int:
+    port = known.get("moshi_port", known.get("provision_service_port", DEFAULT_PORT))
+    try:
+        return int(port)
+    except (TypeError, ValueError) as error:
+        raise UsageProblem(
+            f"the port of the speech server on `{name}` is {port!r}", "moshi_port is a number"
+        ) from error
+
+
+def _open_command(name: str, known: Mapping[str, Any]) -> str:
+    """A repeat of create-vm mends the firewall rules, and opens them to the address that we have now."""
+    if "provision_instance_id" not in known:
+        return ""
+    options = {"--cloud": "provision_cloud", "--project": "provision_project", "--zone": "provision_zone"}
+    options |= {"--gpu": "provision_gpu"}
+    chosen = (f" {option} {known[variable]}" for option, variable in options.items() if known.get(variable))
+    return f"provision create-vm {name}{''.join(chosen)}"
 
 
 def _key_of(name: str, file: object) -> str:
-    if not file:
+    path = Path(str(file)).expanduser() if file else None
+    if path is None or not path.exists():
         raise UsageProblem(
             f"the key of the speech server on `{name}` is not known here",
-            "the inventory does not name it (moshi_api_key_file): no deploy has come so far",
+            f"there is no {path}: no deploy has come so far"
+            if path
+            else "the inventory has no moshi_api_key_file for it",
             f"provision deploy {name}, or: provision verify {name} --key-file FILE",
         )
-    return read_key(Path(str(file)).expanduser())
+    return read_key(path)
 
 
 def read_key(file: Path) -> str:

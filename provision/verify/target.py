@@ -7,7 +7,7 @@ from pathlib import Path
 
 from provision.speech.endpoint import Endpoint
 
-SENTENCE = "Hello, is anybody there?"
+SENTENCE = "Hello there."
 PARAGRAPH = (
     "This longer text finds out whether sound is made faster than it is heard. "
     "Et voici une phrase en français, la seconde langue du modèle."
@@ -16,7 +16,10 @@ PARAGRAPH = (
 
 @dataclass(frozen=True)
 class SpeechTarget:
-    """One text-to-speech server. `host`: its name in the inventory; `managed`: we deployed it, our commands know it."""
+    """One text-to-speech server. `host`: its name in the inventory; `managed`: we deployed it, our commands know it.
+
+    `open_command` opens the firewall before it to the address that we have now.
+    """
 
     host: str
     url: str
@@ -25,6 +28,7 @@ class SpeechTarget:
     voice: str = ""
     ca_file: Path | None = None
     managed: bool = True
+    open_command: str = ""
 
     @property
     def endpoint(self) -> Endpoint:

@@ -40,6 +40,32 @@ def test_a_whole_address_goes_over_host_and_port(tmp_path: Path) -> None:
     assert target_of(hosts, "tts-1", "k").url == "wss://speech.example/api/tts_streaming"
 
 
+def test_the_port_that_create_vm_opened_is_taken_unless_another_is_said(tmp_path: Path) -> None:
+    assert target_of(inventory(tmp_path, provision_service_port=9000), "tts-1", "k").endpoint.port == 9000
+    both = inventory(tmp_path, provision_service_port=9000, moshi_port=9001, moshi_path="/api/speak")
+    assert target_of(both, "tts-1", "k").url == "ws://tts-1:9001/api/speak"
+
+
+def test_a_port_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageProblem, match="the port of the speech server"):
+        target_of(inventory(tmp_path, moshi_port="'{{ x }}'"), "tts-1", "k")
+
+
+def test_a_machine_of_ours_is_opened_by_repeating_create_vm(tmp_path: Path) -> None:
+    ours = {"provision_instance_id": 7, "provision_cloud": "gce", "provision_project": "p", "provision_zone": "z-a"}
+    with_gpu = target_of(inventory(tmp_path, **ours, provision_gpu="l4"), "tts-1", "k")
+    assert with_gpu.open_command == "provision create-vm tts-1 --cloud gce --project p --zone z-a --gpu l4"
+    without = target_of(inventory(tmp_path, **ours, provision_gpu='""'), "tts-1", "k")
+    assert without.open_command == "provision create-vm tts-1 --cloud gce --project p --zone z-a"
+    assert target_of(inventory(tmp_path), "tts-1", "k").open_command == ""
+
+
+def test_a_key_file_that_is_not_there_yet_means_no_deploy_so_far(tmp_path: Path) -> None:
+    with pytest.raises(UsageProblem) as refused:
+        target_of(inventory(tmp_path, moshi_api_key_file=tmp_path / "none.key"), "tts-1")
+    assert "no deploy has come so far" in refused.value.why
+
+
 def test_a_given_key_is_taken_before_the_inventorys(tmp_path: Path) -> None:
     hosts = inventory(tmp_path, moshi_api_key_file=tmp_path / "missing")
     assert target_of(hosts, "tts-1", "mine").key == "mine"
