@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from provision.engine.actions.decision import There
 from provision.engine.contents import Content
-from provision.errors import ProvisionError
+from provision.errors import ProvisionError, Unreachable
 from provision.ssh.channel import AgentChannel, Blob, Request
 
 Line = Callable[[str, str], None]
@@ -35,6 +36,7 @@ class Conversation:
         self._next_id = 0
         self._group = 0
         self._offered: dict[str, Content] = {}
+        self._long: dict[str, bytearray] = {}
 
     def new_group(self) -> None:
         """What is sent from now on does not depend on what failed before."""
@@ -57,11 +59,15 @@ class Conversation:
             if isinstance(message, Blob):
                 self._keep(sent, message)
                 continue
+            if "blob" in message:
+                message = json.loads(self._long.pop(str(message["blob"]["digest"])))
             match message.get("event"):
                 case "out":
                     line(str(message.get("stream", "stdout")), str(message.get("text", "")))
                 case "need":
                     self._serve(sent.channel, str(message["digest"]))
+                case "protocol_error":
+                    raise Unreachable(f"the agent on {sent.channel.name} gave up", str(message.get("msg")))
                 case "dropped" if message.get("id") == sent.id:
                     raise Dropped
                 case "result" if message.get("id") == sent.id:
@@ -76,6 +82,8 @@ class Conversation:
     def _keep(self, sent: Sent, blob: Blob) -> None:
         path = sent.there.wanted
         if path is None:
+            # A message too long for one frame travels as content, and is named afterwards.
+            self._long.setdefault(blob.digest, bytearray()).extend(blob.data)
             return
         if blob.offset == 0:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,8 @@ from provision.engine.walk import Walk
 from provision.errors import ProvisionError, Unreachable, UsageProblem
 from provision.inventory.hosts import Host, Inventory
 from provision.model import Event, Job, Note, Problem, Result, Section
+from provision.playbook.scope import Variables
+from provision.playbook.templating import Templar
 from provision.playbook.values import Location, Node, Play, Task
 from provision.playbook.variables import magic_variables
 
@@ -51,7 +53,8 @@ def run(plays: Sequence[Play], inventory: Inventory, options: RunOptions) -> Job
 def _play(
     play: Play, nodes: tuple[Node, ...], inventory: Inventory, options: RunOptions, states: dict[str, HostState]
 ) -> Job:
-    hosts = inventory.select(_pattern(play), options.limit)
+    inventory = inventory.beside(play.folder)
+    hosts = inventory.select(_pattern(play, options), options.limit)
     yield Section(play.name, tuple(host.name for host in hosts))
     if not hosts:
         yield Note(f"no hosts matched for play {play.name!r}", level="warning")
@@ -135,5 +138,8 @@ def _ended(scope: Scope, status: Any, problem: Problem) -> Result:
     return Result(scope.name, problem.what, status, problem=problem, kind="task")
 
 
-def _pattern(play: Play) -> str:
-    return ":".join(map(str, play.hosts)) if isinstance(play.hosts, list) else str(play.hosts)
+def _pattern(play: Play, options: RunOptions) -> str:
+    """The play's hosts; a template there sees extra vars and the play's own."""
+    variables = Variables(((options.extra_vars, False), (play.vars, False)))
+    hosts = Templar(variables, (play.folder,), str(play.where)).render(play.hosts)
+    return ":".join(map(str, hosts)) if isinstance(hosts, list) else str(hosts)

@@ -16,11 +16,12 @@ Emit = Callable[[Event], None]
 
 @dataclass
 class HostState:
-    """Facts, live variables (set_fact, register, include_vars) and open doors of one host, across plays."""
+    """Facts, live variables (set_fact, register), those of include_vars, and open doors of one host, across plays."""
 
     host: Host
     facts: dict[str, Any] = field(default_factory=dict)
     live: dict[str, Any] = field(default_factory=dict)
+    included: dict[str, Any] = field(default_factory=dict)
     doors: dict[str, Door] = field(default_factory=dict)
     failed: bool = False
 

@@ -12,6 +12,7 @@ from provision.engine.search import find
 from provision.engine.state import HostState
 from provision.errors import ProvisionError, UsageProblem
 from provision.inventory.hosts import Inventory
+from provision.playbook.files import search_path
 from provision.playbook.scope import Variables
 from provision.playbook.templating import Templar
 from provision.playbook.values import Play, Task
@@ -143,6 +144,7 @@ class Scope:
             live=self.state.live,
             extra=self.options.extra_vars,
             magic=self._magic,
+            included=self.state.included,
         )
 
     def view(self, task: Task, extra: Mapping[str, Any] | None = None, item: Any = None, label: str = "") -> View:
@@ -220,9 +222,7 @@ class Scope:
             self.state.live[task.register] = {**lines, **result}
 
     def _templar(self, task: Task) -> Templar:
-        search = [
-            folder for folder in (task.role.path if task.role else None, task.folder, self.playbook_folder) if folder
-        ]
+        search = search_path(task, self.playbook_folder)
         return Templar(self.variables(task), search, str(task.where))
 
     def _item_view(self, task: Task, item: Any, index: int, count: int) -> View:

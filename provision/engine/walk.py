@@ -157,4 +157,4 @@ class Walk:
         path: Path = find(task, "vars", name, self._scope.playbook_folder)
         values = load_mapping(path)
         target = arguments.get("name")
-        self._scope.state.live.update({str(target): values} if target else values)
+        self._scope.state.included.update({str(target): values} if target else values)

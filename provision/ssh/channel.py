@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from provision.errors import Unreachable
+from provision.errors import ProvisionError, Unreachable
 
 MAX_PAYLOAD = 1 << 20
 """Bytes; a longer frame is a protocol error on both sides."""
@@ -91,7 +91,7 @@ class AgentChannel:
 
     def __init__(self, stream: ByteStream, name: str) -> None:
         self._stream = stream
-        self._name = name
+        self.name = name
         self._buffer = bytearray()
         self.hello: Mapping[str, Any] = {}
 
@@ -103,14 +103,22 @@ class AgentChannel:
         hello = self.receive()
         if isinstance(hello, Blob) or hello.get("event") != "hello":
             raise Unreachable(
-                f"the agent on {self._name} does not speak our protocol", f"its first words: {hello!r:.200}"
+                f"the agent on {self.name} does not speak our protocol", f"its first words: {hello!r:.200}"
             )
         self.hello = hello
         return hello
 
     def send(self, *messages: Mapping[str, Any]) -> None:
         """Write messages in one go: one packet where they fit."""
-        self._write(b"".join(_frame(b"J", json.dumps(message).encode()) for message in messages))
+        payloads = [json.dumps(message, default=str).encode() for message in messages]
+        for message, payload in zip(messages, payloads, strict=True):
+            if len(payload) > MAX_PAYLOAD:
+                raise ProvisionError(
+                    f"the arguments of {message.get('module', 'a call')} are too long for {self.name}",
+                    f"{len(payload)} bytes; one call may have {MAX_PAYLOAD}",
+                    "put the text into a file and copy that",
+                )
+        self._write(b"".join(_frame(b"J", payload) for payload in payloads))
 
     def send_content(self, digest: str, pieces: Iterator[bytes]) -> None:
         """Stream one content, then say that it is whole."""
@@ -127,9 +135,7 @@ class AgentChannel:
             self._fill()
         length, kind = _HEAD.unpack_from(self._buffer)
         if length > MAX_PAYLOAD or kind not in b"JB":
-            raise Unreachable(
-                f"the agent on {self._name} sent bytes that are no frame", f"{bytes(self._buffer[:60])!r}"
-            )
+            raise Unreachable(f"the agent on {self.name} sent bytes that are no frame", f"{bytes(self._buffer[:60])!r}")
         while len(self._buffer) < _HEAD.size + length:
             self._fill()
         payload = bytes(self._buffer[_HEAD.size : _HEAD.size + length])
@@ -164,9 +170,9 @@ class AgentChannel:
         if self.hello:
             why = words or reason or "the other side closed the connection"
             return Unreachable(
-                f"the connection to {self._name} was lost", why, "repeat the command: it goes on where it was"
+                f"the connection to {self.name} was lost", why, "repeat the command: it goes on where it was"
             )
-        return explain_start(self._name, words, bytes(self._buffer[-300:]).decode(errors="replace").strip() or reason)
+        return explain_start(self.name, words, bytes(self._buffer[-300:]).decode(errors="replace").strip() or reason)
 
 
 def explain_start(name: str, words: str, printed: str) -> Unreachable:

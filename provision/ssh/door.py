@@ -10,6 +10,7 @@ from typing import Any
 
 import fabric
 import paramiko
+from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import (
     AuthenticationException,
     BadHostKeyException,
@@ -141,7 +142,7 @@ def _private_key(target: Target) -> paramiko.PKey:
         ) from error
     except PasswordRequiredException as error:
         raise UsageProblem(f"{target.name}: the key {path} has a passphrase", hint=f"ssh-add {path}") from error
-    except (OSError, ValueError, SSHException, paramiko.UnknownKeyType) as error:
+    except (OSError, ValueError, SSHException, UnknownKeyType) as error:
         raise UsageProblem(f"{target.name}: {path} is no private key that can be read", str(error)) from error
 
 
