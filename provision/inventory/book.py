@@ -113,7 +113,8 @@ def _empty() -> MappingNode:
 
 def _node(value: Any) -> Node:
     """A value as a tree, as Ansible reads it back."""
-    tree: Node = yaml.compose(yaml.safe_dump(value, allow_unicode=True, sort_keys=False), Loader=yaml.SafeLoader)
+    tree = yaml.compose(yaml.safe_dump(value, allow_unicode=True, sort_keys=False), Loader=yaml.SafeLoader)
+    assert tree is not None
     return tree
 
 

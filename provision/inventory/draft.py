@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,5 +157,5 @@ class Draft:
 
 def folder_of(source: str) -> str:
     """The folder that a source lies in: itself when it is one."""
-    path = os.path.abspath(source)
-    return path if os.path.isdir(path) else os.path.dirname(path)
+    path = Path(source).absolute()
+    return str(path if path.is_dir() else path.parent)

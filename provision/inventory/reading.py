@@ -39,18 +39,18 @@ def load(sources: Sequence[str]) -> Inventory:
 
 
 def _is_list(source: str) -> bool:
-    return "," in source and not os.path.exists(source)
+    return "," in source and not Path(source).exists()
 
 
 def _source(source: str, draft: Draft) -> None:
     if _is_list(source):
         _host_list(source, draft)
-    elif os.path.isdir(source):
-        for name in sorted(os.listdir(source)):
-            if not _LEFT_OUT.search(name):
-                _source(os.path.join(source, name), draft)
-    elif os.path.exists(source):
-        _file(Path(os.path.abspath(source)), draft)
+    elif Path(source).is_dir():
+        for entry in sorted(Path(source).iterdir()):
+            if not _LEFT_OUT.search(entry.name):
+                _source(str(entry), draft)
+    elif Path(source).exists():
+        _file(Path(source).absolute(), draft)
     else:
         hint = f"for a single host write: -i {source},"
         raise UsageProblem(f"there is no inventory {source}", "a file, a folder, or hosts separated by commas", hint)

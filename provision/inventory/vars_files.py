@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,7 +45,7 @@ class VarsFolder:
 
 def _entries(folder: Path) -> frozenset[str]:
     try:
-        return frozenset(os.listdir(folder))
+        return frozenset(entry.name for entry in folder.iterdir())
     except OSError:
         return frozenset()
 
@@ -59,7 +58,7 @@ def _merged(folder: Path, name: str) -> dict[str, Any]:
 
 
 def vars_paths(folder: Path, name: str) -> list[Path]:
-    """The files that hold the variables of this name: the first of NAME, NAME.yml, NAME.yaml, NAME.json; all of a folder."""
+    """The files of this name: the first of NAME, NAME.yml, NAME.yaml and NAME.json; of a folder, all files in it."""
     for extension in _EXTENSIONS:
         path = folder / (name + extension)
         if path.is_dir():

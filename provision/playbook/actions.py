@@ -118,9 +118,10 @@ def _split(value: Any, where: Location, notes: Notebook) -> tuple[str, Any] | No
         return word, rest or None
     if isinstance(value, Mapping) and isinstance(value.get("module"), str):
         word, *inline = words(value["module"])
-        rest = {key: entry for key, entry in value.items() if key not in ("module", "args")}
-        nested = value.get("args") if isinstance(value.get("args"), Mapping) else {}
-        return word, {**key_values(" ".join(inline), word in _COMMANDS), **rest, **(nested or {})}
+        named = {key: entry for key, entry in value.items() if key not in ("module", "args")}
+        nested = value.get("args")
+        more = nested if isinstance(nested, Mapping) else {}
+        return word, {**key_values(" ".join(inline), word in _COMMANDS), **named, **more}
     notes.fault(
         where, "`action` takes a module and its arguments: `copy src=a dest=b` or {module: copy, src: a, dest: b}"
     )

@@ -11,7 +11,7 @@ from provision.inventory.vars_files import read_vars
 
 
 def load_mapping(path: Path) -> Mapping[str, Any]:
-    """The variables in this file, read once while it stays as it is. Raises InputErrors, or UsageProblem when unreadable."""
+    """The variables in this file, read once while it stays as it is. Raises InputErrors or UsageProblem."""
     try:
         changed_ns = path.stat().st_mtime_ns
     except (OSError, ValueError):

@@ -46,7 +46,7 @@ def template_variables(path: Path, destination: str = "") -> Mapping[str, Any]:
         "template_uid": _owner(status.st_uid),
         "template_run_date": datetime.datetime.now(),
         "template_destpath": destination or None,
-        "template_fullpath": os.path.abspath(path),
+        "template_fullpath": str(path.absolute()),
         "ansible_managed": "Ansible managed",
     }
 

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 _ESCAPES = re.compile(r"""\\U[a-fA-F0-9]{8}|\\u[a-fA-F0-9]{4}|\\x[a-fA-F0-9]{2}|\\N\{[^}]+\}|\\[\\'"abfnrtv]""")
-_COMMAND_OPTIONS = frozenset("creates removes chdir executable warn stdin stdin_add_newline strip_empty_ends".split())
+_COMMAND_OPTIONS = frozenset(
+    ["creates", "removes", "chdir", "executable", "warn", "stdin", "stdin_add_newline", "strip_empty_ends"]
+)
 _PAIRS = (("{{", "}}"), ("{%", "%}"), ("{#", "#}"))
 
 
@@ -53,7 +55,7 @@ def _rejoined(parts: Iterable[str]) -> str:
 
 
 def words(line: str) -> list[str]:
-    """The words of a line; spaces in quotes and in templates do not separate. ValueError when something is left open."""
+    """The words of a line; spaces in quotes and templates do not separate. ValueError when one is left open."""
     splitter = _Splitter()
     rows = line.split("\n")
     for number, row in enumerate(rows):

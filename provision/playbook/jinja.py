@@ -9,18 +9,17 @@ from __future__ import annotations
 import ast
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, MappingView
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, MappingView
 from itertools import chain, islice
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from jinja2 import FileSystemLoader, Template, TemplateSyntaxError, nodes
+from jinja2 import Template
 from jinja2.nativetypes import NativeEnvironment
-from jinja2.parser import Parser
 from jinja2.runtime import Context, StrictUndefined, new_context
 
 from provision.errors import ProvisionError
+
+_UNROLLED: Any = (Iterator, MappingView, range)
 
 
 class TemplateProblem(ProvisionError):
@@ -65,7 +64,7 @@ def is_template(text: str) -> bool:
 
 def unrolled(value: Any) -> Any:
     """Generators and views as lists: nobody has to write `| list`."""
-    return list(value) if isinstance(value, (Iterator, MappingView, range)) else value
+    return list(value) if isinstance(value, _UNROLLED) else value
 
 
 def finalize(value: Any) -> Any:
@@ -97,8 +96,8 @@ def joined(pieces: Iterable[Any]) -> str:
 def settled(pieces: Iterable[Any]) -> Any:
     """The value of a rendered playbook string, typed as Ansible without native types does it.
 
-    One list or mapping alone stays itself, True and False become truth values, numbers become text; text that reads like
-    a list or a mapping becomes one.
+    One list or mapping alone stays itself, True and False become truth values, numbers become text; text that reads
+    like a list or a mapping becomes one.
     """
     stream = iter(pieces)
     head = list(islice(stream, 2))
@@ -201,112 +200,4 @@ class ValueEnvironment(NativeEnvironment):
 class FileEnvironment(ValueEnvironment):
     """Renders template files."""
 
-    concat = staticmethod(joined)  # type: ignore[assignment]
-
-
-def _dressed(environment: ValueEnvironment) -> ValueEnvironment:
-    """The environment with Ansible's filters, tests and functions."""
-    from provision.playbook.functions import FUNCTIONS
-    from provision.playbook.filters import TEXT_FILTERS, filters
-    from provision.playbook.proving import TESTS
-
-    environment.filters.update(filters())
-    for name, function in list(environment.filters.items()):
-        environment.filters[name] = _as_text(function) if name in TEXT_FILTERS else _unrolling(function)
-    environment.tests.update(TESTS)
-    environment.globals.update(FUNCTIONS)
-    return environment
-
-
-def _unrolling(function: Callable[..., Any]) -> Callable[..., Any]:
-    return _wrapped(function, unrolled)
-
-
-def _as_text(function: Callable[..., Any]) -> Callable[..., Any]:
-    return _wrapped(function, NativeText)
-
-
-def _wrapped(function: Callable[..., Any], after: Callable[[Any], Any]) -> Callable[..., Any]:
-    def filtered(*args: Any, **kwargs: Any) -> Any:
-        return after(function(*args, **kwargs))
-
-    marker = getattr(function, "jinja_pass_arg", None)
-    if marker is not None:
-        filtered.jinja_pass_arg = marker  # type: ignore[attr-defined]
-    return filtered
-
-
-@lru_cache(maxsize=1)
-def value_environment() -> ValueEnvironment:
-    """The environment of every string in playbooks that includes no file."""
-    return _dressed(ValueEnvironment(trim_blocks=True, undefined=Missing, finalize=finalize))
-
-
-@lru_cache(maxsize=1)
-def _file_environment() -> ValueEnvironment:
-    return _dressed(FileEnvironment(trim_blocks=True, undefined=Missing, finalize=finalize))
-
-
-@lru_cache(maxsize=64)
-def searching(search: tuple[Path, ...], files: bool = False) -> ValueEnvironment:
-    """An environment whose `include` and `import` look into these folders."""
-    origin = _file_environment() if files else value_environment()
-    return _overlay(origin, loader=FileSystemLoader([str(folder) for folder in search]))
-
-
-def _overlay(origin: ValueEnvironment, **options: Any) -> ValueEnvironment:
-    overlay: Any = origin.overlay(**options)
-    return overlay  # type: ignore[no-any-return]
-
-
-def adjusted(origin: ValueEnvironment, options: Mapping[str, Any]) -> ValueEnvironment:
-    """The environment with other delimiters or whitespace rules (arguments of `template`, a `#jinja2:` first line)."""
-    return _overlay(origin, **options) if options else origin
-
-
-@lru_cache(maxsize=8192)
-def compiled(environment: ValueEnvironment, text: str) -> Template:
-    """The template of this text. Raises jinja2.TemplateSyntaxError."""
-    return environment.from_string(text)
-
-
-@lru_cache(maxsize=8192)
-def compiled_condition(environment: ValueEnvironment, text: str) -> Template:
-    """A template that leaves the expression's value in its variable `result`."""
-    expression = parsed_condition(environment, text)
-    body = nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)
-    template = nodes.Template([body], lineno=1)
-    template.set_environment(environment)
-    code = environment.compile(template)
-    return environment.template_class.from_code(environment, code, environment.globals)
-
-
-@lru_cache(maxsize=8192)
-def parsed_condition(environment: ValueEnvironment, text: str) -> nodes.Expr:
-    """The syntax tree of an expression without braces. Raises jinja2.TemplateSyntaxError."""
-    parser = Parser(environment, text, state="variable")
-    expression = parser.parse_expression()
-    if not parser.stream.eos:
-        raise TemplateSyntaxError("something follows the expression", parser.stream.current.lineno)
-    expression.set_environment(environment)
-    return expression
-
-
-def with_backslashes(environment: ValueEnvironment, text: str) -> str:
-    """Backslashes in strings inside `{{ }}` doubled: playbook authors write `\\1` for a group, not `\\\\1`."""
-    if "\\" not in text or environment.variable_start_string not in text:
-        return text
-    pieces: list[str] = []
-    inside = False
-    for _, token, value in environment.lex(environment.preprocess(text)):
-        if token == "variable_begin":
-            inside = True
-        elif token == "variable_end":
-            inside = False
-        pieces.append(value.replace("\\", "\\\\") if inside and token == "string" else value)
-    return "".join(pieces)
-
-
-def raise_undefined(value: Missing) -> NoReturn:
-    """Fails as using the undefined value would."""
-    value._fail_with_undefined_error()
+    concat = staticmethod(joined)

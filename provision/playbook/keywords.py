@@ -130,28 +130,49 @@ BLOCK: Mapping[str, Convert] = {
     "always": anything,
 }
 
-TASK: Mapping[str, Convert] = {
-    **CONDITIONAL,
-    "action": anything,
-    "local_action": anything,
-    "args": anything,
+OWN: Mapping[str, Convert] = {
     "async": number,
     "changed_when": conditions,
     "delay": number,
     "failed_when": conditions,
-    "loop": anything,
-    "loop_control": anything,
-    "notify": texts,
+    "listen": texts,
     "poll": number,
     "register": variable_name,
     "retries": number,
     "until": conditions,
 }
+"""Keywords of one task that nothing inherits; each is a field of Task."""
+
+TASK: Mapping[str, Convert] = {
+    **CONDITIONAL,
+    **{word: convert for word, convert in OWN.items() if word != "listen"},
+    "notify": texts,
+    "action": anything,
+    "local_action": anything,
+    "args": anything,
+    "loop": anything,
+    "loop_control": anything,
+}
 
 HANDLER: Mapping[str, Convert] = {**TASK, "listen": texts}
 
 INCLUDE = frozenset(
-    "action args debugger ignore_errors loop loop_control name no_log register run_once tags timeout vars when".split()
+    [
+        "action",
+        "args",
+        "debugger",
+        "ignore_errors",
+        "loop",
+        "loop_control",
+        "name",
+        "no_log",
+        "register",
+        "run_once",
+        "tags",
+        "timeout",
+        "vars",
+        "when",
+    ]
 )
 """Keywords that mean something on include_tasks and include_role itself; the rest goes into `apply`."""
 
@@ -201,14 +222,50 @@ ALLOWED_VALUES: Mapping[str, tuple[str, ...]] = {
 """Keywords of which only some values are done."""
 
 LATER = frozenset(
-    "any_errors_fatal become_exe become_flags become_method collections connection debugger delegate_facts fact_path "
-    "gather_subset gather_timeout ignore_unreachable max_fail_percentage module_defaults order port remote_user serial "
-    "strategy throttle timeout vars_prompt validate_argspec break_when".split()
+    [
+        "any_errors_fatal",
+        "become_exe",
+        "become_flags",
+        "become_method",
+        "collections",
+        "connection",
+        "debugger",
+        "delegate_facts",
+        "fact_path",
+        "gather_subset",
+        "gather_timeout",
+        "ignore_unreachable",
+        "max_fail_percentage",
+        "module_defaults",
+        "order",
+        "port",
+        "remote_user",
+        "serial",
+        "strategy",
+        "throttle",
+        "timeout",
+        "vars_prompt",
+        "validate_argspec",
+        "break_when",
+    ]
 )
 """Keywords that Ansible has and provision does not do yet, where a table above does not have them."""
 
 LOOKUP_LOOPS = frozenset(
-    "dict fileglob first_found flattened indexed_items lines list nested cartesian random_choice sequence subelements "
-    "together".split()
+    [
+        "dict",
+        "fileglob",
+        "first_found",
+        "flattened",
+        "indexed_items",
+        "lines",
+        "list",
+        "nested",
+        "cartesian",
+        "random_choice",
+        "sequence",
+        "subelements",
+        "together",
+    ]
 )
 """What may follow `with_`, besides `items`: a lookup whose answers are the elements."""

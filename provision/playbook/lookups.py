@@ -1,15 +1,14 @@
-"""Ansible's lookups: data for templates that comes from the controller (files, environment, lists, generated values)."""
+"""Ansible's lookups: data for templates from the controller (files, environment, lists, generated values)."""
 
 from __future__ import annotations
 
-import glob
 import itertools
 import os
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from provision.errors import ProvisionError, UsageProblem
 from provision.inventory.documents import nearest, read_text
@@ -18,13 +17,11 @@ from provision.playbook.files import find
 from provision.playbook.filters.data import flatten
 from provision.playbook.filters.data import subelements as sub_elements
 from provision.playbook.jinja import Missing, NativeText, TemplateProblem, UndefinedVariable, from_text
+from provision.playbook.scope import Renderer
 from provision.playbook.sequences import sequence
 
-if TYPE_CHECKING:
-    from provision.playbook.templating import Templar
-
 Answer = list[Any]
-Lookup = Callable[["Templar", list[Any], dict[str, Any]], Answer]
+Lookup = Callable[[Renderer, list[Any], dict[str, Any]], Answer]
 
 REFUSED = {
     "config": "it reads Ansible's own settings",
@@ -36,7 +33,7 @@ REFUSED = {
 }
 
 
-def look_up(templar: Templar, name: str, terms: list[Any], options: dict[str, Any]) -> Answer | None:
+def look_up(templar: Renderer, name: str, terms: list[Any], options: dict[str, Any]) -> Answer | None:
     """The answers of a lookup. With `errors=ignore` (or warn) a failure is an empty answer."""
     short = name.removeprefix("ansible.builtin.")
     errors = options.pop("errors", "strict")
@@ -56,7 +53,7 @@ def look_up(templar: Templar, name: str, terms: list[Any], options: dict[str, An
         raise TemplateProblem(f"the lookup `{name}` failed: {reason}") from error
 
 
-def _found(templar: Templar, folder: str, name: Any) -> Path:
+def _found(templar: Renderer, folder: str, name: Any) -> Path:
     path = find(templar.search, folder, str(name))
     if path is None:
         places = ", ".join(str(place) for place in templar.search) or "no folder"
@@ -64,14 +61,14 @@ def _found(templar: Templar, folder: str, name: Any) -> Path:
     return path
 
 
-def file(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def file(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """The text of files of the controller, without the whitespace at its end."""
     texts = [read_text(_found(templar, "files", term)) for term in terms]
     texts = [text.rstrip() if options.get("rstrip", True) else text for text in texts]
     return [text.lstrip() if options.get("lstrip", False) else text for text in texts]
 
 
-def template(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def template(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """Rendered template files."""
     keep = options.pop("convert_data", True)
     extra = options.pop("template_vars", {}) or {}
@@ -79,7 +76,7 @@ def template(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Ans
     return [from_text(text) if keep else NativeText(text) for text in texts]
 
 
-def env(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def env(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """Variables of the controller's environment; empty, or `default`, where one is not set."""
     found = [os.environ.get(str(term).split()[0], options.get("default", "")) for term in terms]
     if any(isinstance(value, Missing) for value in found):
@@ -87,18 +84,18 @@ def env(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
     return found
 
 
-def fileglob(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def fileglob(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """Files of the controller that match; the first folder of the search path that has any."""
     return list(itertools.chain.from_iterable(_globbed(templar, str(term)) for term in terms))
 
 
-def _globbed(templar: Templar, pattern: str) -> list[str]:
+def _globbed(templar: Renderer, pattern: str) -> list[str]:
     folder, name = os.path.split(pattern)
     places = [find(templar.search, "files", folder)] if folder else _places(templar.search)
     for place in filter(None, places):
-        found = [path for path in glob.glob(os.path.join(glob.escape(str(place)), name)) if os.path.isfile(path)]
+        found = [path for path in Path(str(place)).glob(name) if path.is_file()]
         if found:
-            return found
+            return sorted(map(str, found))
     return []
 
 
@@ -106,14 +103,14 @@ def _places(search: Iterable[Path]) -> list[Path | None]:
     return [place for folder in search for place in (folder / "files", folder)]
 
 
-def first_found(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def first_found(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """The first of several files that exists."""
     subfolder = options.pop("_subfolder", "files")
     wanted, skip = _wanted(terms or [options], options)
     for name in wanted:
         path = find(templar.search, subfolder, name)
         if path is not None:
-            return [os.path.abspath(path)]
+            return [str(path.absolute())]
     if skip:
         return []
     raise UsageProblem(f"none of these files is there: {', '.join(wanted)}")
@@ -142,15 +139,15 @@ def _parts(value: Any, separators: str) -> list[str]:
 
 
 def _combined(folders: list[str], names: list[str]) -> list[str]:
-    return [os.path.join(folder, name) for folder in folders for name in names] if folders else names
+    return [str(Path(folder) / name) for folder in folders for name in names] if folders else names
 
 
-def variables(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def variables(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """Variables by their names."""
     return [_variable(templar, str(term), options) for term in terms]
 
 
-def _variable(templar: Templar, name: str, options: Mapping[str, Any]) -> Any:
+def _variable(templar: Renderer, name: str, options: Mapping[str, Any]) -> Any:
     try:
         return templar.variable(name)
     except KeyError:
@@ -162,17 +159,17 @@ def _variable(templar: Templar, name: str, options: Mapping[str, Any]) -> Any:
     return options["default"]
 
 
-def varnames(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def varnames(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """Names of variables that match regular expressions."""
     return [name for term in terms for name in templar.variables if re.search(str(term), name)]
 
 
-def pipe(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def pipe(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """What commands on the controller print."""
     return [shells.output(str(term), _first(templar.search)) for term in terms]
 
 
-def lines(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def lines(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """The lines that commands on the controller print."""
     return [line for term in terms for line in shells.output(str(term), _first(templar.search)).splitlines()]
 
@@ -181,12 +178,12 @@ def _first(search: tuple[Path, ...]) -> Path:
     return search[-1] if search else Path()
 
 
-def password(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def password(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """Passwords kept in files of the controller, made where they are missing."""
     return [passwords.password(str(term), options, _first(templar.search)) for term in terms]
 
 
-def pairs(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def pairs(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """Mappings as lists of {key, value}."""
     for term in terms:
         if not isinstance(term, Mapping):
@@ -194,20 +191,20 @@ def pairs(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer
     return [{"key": key, "value": term[key]} for term in terms for key in term]
 
 
-def items(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def items(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """The terms as one list, lists in it opened once."""
     return list(itertools.chain.from_iterable(term if isinstance(term, (list, tuple)) else [term] for term in terms))
 
 
-def as_list(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def as_list(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     return list(terms)
 
 
-def indexed_items(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def indexed_items(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     return list(enumerate(items(templar, terms, options)))
 
 
-def nested(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def nested(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """Every combination of one element from each list."""
     if not terms:
         raise ValueError("with_nested needs at least one list")
@@ -219,24 +216,24 @@ def _flat(values: Iterable[Any]) -> list[Any]:
     return list(itertools.chain.from_iterable(v if isinstance(v, (list, tuple)) else [v] for v in values))
 
 
-def together(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def together(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """The first elements of all lists, the second ones, and so on; None where a list is shorter."""
     if not terms:
         raise ValueError("with_together needs at least one list")
     return [_flat(row) for row in itertools.zip_longest(*terms)]
 
 
-def random_choice(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def random_choice(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     return [random.SystemRandom().choice(terms)] if terms else []
 
 
-def subelements(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def subelements(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """Every element with each value of the list inside it."""
     flags = terms[2] if len(terms) > 2 and isinstance(terms[2], Mapping) else options
     return [list(pair) for pair in sub_elements(terms[0], terms[1], bool(flags.get("skip_missing", False)))]
 
 
-def sequences(templar: Templar, terms: list[Any], options: dict[str, Any]) -> Answer:
+def sequences(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     return list(itertools.chain.from_iterable(sequence(str(term), options) for term in terms or [""]))
 
 

@@ -46,7 +46,8 @@ def read_loop(said: Mapping[Any, Any], document: Document, notes: Notebook) -> L
     if kind not in LOOKUP_LOOPS:
         notes.fault(where, f"there is no loop `{key}`", key, [f"with_{name}" for name in ("items", *LOOKUP_LOOPS)])
         return None
-    items = "{{ query('" + {"cartesian": "nested"}.get(kind, kind) + "', *(" + TERMS + " | as_terms)) }}"
+    lookup = "nested" if kind == "cartesian" else kind
+    items = f"{{{{ query('{lookup}', *({TERMS} | as_terms)) }}}}"
     return LoopTerms(Loop(items, **control), {TERMS: value})
 
 
@@ -66,7 +67,7 @@ def _control(said: Mapping[Any, Any], document: Document, notes: Notebook) -> di
             notes.fault(where, f"`{key}` is not a key of loop_control", str(key), LOOP_CONTROL)
         else:
             try:
-                found[_FIELDS.get(key, key)] = LOOP_CONTROL[key](value)
+                found[_FIELDS.get(key) or key] = LOOP_CONTROL[key](value)
             except ValueError as error:
                 notes.fault(where, f"`{key}` {error}")
     return found

@@ -10,6 +10,7 @@ from typing import Any
 from provision.inventory.documents import Document, Location
 from provision.playbook import keywords, roles
 from provision.playbook.actions import Action, read_action
+from provision.playbook.contexts import inherited
 from provision.playbook.files import candidates
 from provision.playbook.jinja import TemplateProblem, is_template
 from provision.playbook.loops import LoopTerms, read_loop
@@ -228,7 +229,7 @@ class NodeReader:
             role.defaults if role else {},
         )
         try:
-            rendered = Templar(Variables(tuple((layer, False) for layer in layers)), (place_of(task),)).render(name)
+            rendered = Templar(Variables(tuple((layer, False) for layer in layers)), (task.folder,)).render(name)
         except TemplateProblem as error:
             why = "names of imports are read before any host is known; use an include for names that depend on a host"
             self.notes.fault(task.where, f"{error.what} ({why})")
@@ -387,32 +388,12 @@ class NodeReader:
         return False
 
 
-_OWN_FIELDS = frozenset("register notify listen changed_when failed_when until retries delay async poll".split())
-
-
-def inherited(around: Context, values: Mapping[str, Any]) -> Context:
-    """What stands inside a block, import or role: what is around it, and its own keywords."""
-    own = {key: value for key, value in values.items() if key in _SETTINGS and value is not None}
-    return replace(
-        around,
-        when=(*around.when, *values.get("when", ())),
-        vars={**around.vars, **values.get("vars", {})},
-        tags=around.tags | values.get("tags", frozenset()),
-        environment=(*around.environment, *values.get("environment", ())),
-        settings={**around.settings, **own},
-    )
-
-
-_SETTINGS = frozenset({*keywords.SETTINGS, "delegate_to"})
+_OWN_FIELDS = frozenset(keywords.OWN)
 
 
 def parts_of(args: Mapping[str, Any]) -> Parts:
     """Which files of a role an include_role or import_role means."""
     return Parts(*(str(args.get(f"{kind}_from") or "") for kind in ("tasks", "handlers", "vars", "defaults")))
-
-
-def place_of(task: Task) -> Path:
-    return task.folder
 
 
 def _stand_in(where: Location, folder: Path) -> Task:

@@ -9,9 +9,10 @@ from typing import Any
 
 from provision.inventory.documents import Document, Location
 from provision.playbook import keywords
+from provision.playbook.contexts import inherited
 from provision.playbook.files import candidates
 from provision.playbook.jinja import TemplateProblem, is_template
-from provision.playbook.nodes import NodeReader, Place, inherited
+from provision.playbook.nodes import NodeReader, Place
 from provision.playbook.problems import Notebook, kind_of
 from provision.playbook.templating import Templar
 from provision.playbook.values import Context, Node, Play, Raw, Task

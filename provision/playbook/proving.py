@@ -7,6 +7,7 @@ import operator
 import os.path
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
@@ -75,7 +76,7 @@ def timedout(result: Any) -> Any:
 def regex(
     value: Any, pattern: str = "", ignorecase: bool = False, multiline: bool = False, match_type: str = "search"
 ) -> bool:
-    flags = (re.IGNORECASE if ignorecase else re.NOFLAG) | (re.MULTILINE if multiline else re.NOFLAG)
+    flags = (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
     if match_type not in ("search", "match", "fullmatch"):
         raise ValueError(f"`match_type` is search, match or fullmatch, not `{match_type}`")
     return bool(getattr(re.compile(pattern, flags), match_type)(str(value)))
@@ -157,7 +158,7 @@ def vault_encrypted(value: Any) -> bool:
 
 
 def vaulted_file(path: Any) -> bool:
-    with open(str(path), "rb") as file:
+    with Path(str(path)).open("rb") as file:
         return file.read(14) == b"$ANSIBLE_VAULT"
 
 

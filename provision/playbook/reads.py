@@ -1,6 +1,6 @@
 """Which variables templates and conditions read, found in their syntax trees; never fewer than they may read.
 
-`*` in an answer means "anything": the template can reach every variable (`vars`, an included file, a lookup of variables).
+`*` in an answer means "anything": the template can reach every variable (`vars`, an included file, `lookup('vars')`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from functools import lru_cache
 from jinja2 import TemplateError, nodes
 
 from provision.inventory.documents import Unsafe
-from provision.playbook.jinja import is_template, parsed_condition, value_environment
+from provision.playbook.environments import parsed_condition, value_environment
+from provision.playbook.jinja import is_template
 from provision.playbook.values import Raw
 
 ANYTHING = "*"

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from jinja2.utils import missing
 
 from provision.playbook.jinja import Missing, TemplateProblem, UndefinedVariable
 
-if TYPE_CHECKING:
-    from provision.playbook.templating import Templar
+
+class Renderer(Protocol):
+    """What renders: a templar, as the things below it see it."""
+
+    variables: Mapping[str, Any]
+    search: tuple[Path, ...]
+
+    def variable(self, name: str) -> Any:
+        """The value of one variable, its templates rendered."""
+
+    def over(self, values: Mapping[str, Any]) -> Renderer:
+        """A renderer that knows these final values as well."""
+
+    def render_file(self, path: Path, overrides: Mapping[str, Any] | None = None) -> str:
+        """A template file's text."""
 
 
 TEMPLAR = "__templar"
@@ -58,7 +72,7 @@ class Scope(Mapping[str, Any]):
 
     __slots__ = ("_globals", "_locals", "templar")
 
-    def __init__(self, templar: Templar, functions: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, templar: Renderer, functions: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> None:
         self.templar = templar
         self._globals = functions
         self._locals: Mapping[str, Any] = own or {}
@@ -97,7 +111,7 @@ class Scope(Mapping[str, Any]):
 class RenderedVariables(Mapping[str, Any]):
     """Another host's variables, rendered when read: what `hostvars[host]` gives. What is undefined there is absent."""
 
-    def __init__(self, templar: Templar) -> None:
+    def __init__(self, templar: Renderer) -> None:
         self._templar = templar
 
     def __getitem__(self, name: str) -> Any:

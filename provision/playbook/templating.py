@@ -16,20 +16,22 @@ from jinja2.runtime import Context
 from provision.errors import ProvisionError, UsageProblem
 from provision.inventory.documents import Unsafe, nearest, read_text
 from provision.playbook import reads
+from provision.playbook.environments import (
+    adjusted,
+    compiled,
+    compiled_condition,
+    searching,
+    value_environment,
+    with_backslashes,
+)
 from provision.playbook.files import template_variables
 from provision.playbook.jinja import (
     TemplateProblem,
     UndefinedVariable,
     ValueEnvironment,
-    adjusted,
-    compiled,
-    compiled_condition,
     finalize,
     is_template,
-    searching,
     settled_one,
-    value_environment,
-    with_backslashes,
 )
 from provision.playbook.scope import Scope
 from provision.playbook.values import Raw
@@ -308,9 +310,20 @@ def _python_literal(text: str) -> Any:
 
 
 _JINJA_OPTIONS = frozenset(
-    "block_start_string block_end_string variable_start_string variable_end_string comment_start_string "
-    "comment_end_string line_statement_prefix line_comment_prefix trim_blocks lstrip_blocks newline_sequence "
-    "keep_trailing_newline".split()
+    [
+        "block_start_string",
+        "block_end_string",
+        "variable_start_string",
+        "variable_end_string",
+        "comment_start_string",
+        "comment_end_string",
+        "line_statement_prefix",
+        "line_comment_prefix",
+        "trim_blocks",
+        "lstrip_blocks",
+        "newline_sequence",
+        "keep_trailing_newline",
+    ]
 )
 
 

@@ -71,7 +71,7 @@ class Task:
     `action` is the short canonical module name (`copy`, `systemd`); `args` its arguments, free form in `_raw_params`.
     `when` holds the conditions from outermost to innermost, all must hold. `None` means not said.
     `folder` is where the file that wrote it lies: relative `src` paths are looked for there (and in the role).
-    `params` are variables given to the include that brought the task. Of an include, `context` is what its tasks inherit.
+    `params` are variables of the include that brought the task. Of an include, `context` is what its tasks inherit.
     `lacking`: a module that Ansible has and provision has not; fails only where it would really run.
     """
 

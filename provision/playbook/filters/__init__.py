@@ -25,9 +25,10 @@ REFUSED = {
 
 def own_filters() -> dict[str, Filter]:
     """The filters of ansible.builtin by their short names."""
-    return {**text.FILTERS, **data.FILTERS, **sets.FILTERS, **numbers.FILTERS, **paths.FILTERS, **formats.FILTERS} | (
-        digests.FILTERS
-    )
+    own: dict[str, Filter] = {}
+    for room in (text, data, sets, numbers, paths, formats, digests):
+        own.update(room.FILTERS)
+    return own
 
 
 def filters() -> Mapping[str, Filter]:

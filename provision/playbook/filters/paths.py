@@ -5,11 +5,12 @@ from __future__ import annotations
 import ntpath
 import os.path
 from glob import glob
+from pathlib import Path
 from typing import Any
 
 
 def path_join(parts: Any) -> str:
-    return parts if isinstance(parts, str) else os.path.join(*parts)
+    return parts if isinstance(parts, str) else str(os.path.join(*parts))  # noqa: PTH118
 
 
 def commonpath(paths: Any) -> str:
@@ -24,7 +25,7 @@ def relpath(path: str, start: str = os.curdir) -> str:
 
 def fileglob(pattern: str) -> list[str]:
     """The files on the controller that match."""
-    return [name for name in glob(pattern) if os.path.isfile(name)]
+    return [name for name in glob(pattern) if Path(name).is_file()]  # noqa: PTH207
 
 
 FILTERS = {

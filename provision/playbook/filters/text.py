@@ -35,8 +35,8 @@ def quote(value: Any) -> str:
     return shlex.quote("" if value is None else str(value))
 
 
-def _flags(ignorecase: bool, multiline: bool) -> re.RegexFlag:
-    return (re.IGNORECASE if ignorecase else re.NOFLAG) | (re.MULTILINE if multiline else re.NOFLAG)
+def _flags(ignorecase: bool, multiline: bool) -> int:
+    return (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
 
 
 def regex_replace(
@@ -132,7 +132,7 @@ def to_uuid(text: Any, namespace: Any = _ANSIBLE_UUIDS) -> str:
     return str(uuid.uuid5(space, str(text)))
 
 
-_URL_PARTS = "fragment hostname netloc password path port query scheme username".split()
+_URL_PARTS = ["fragment", "hostname", "netloc", "password", "path", "port", "query", "scheme", "username"]
 
 
 def url_split(value: str, query: str = "") -> Any:
