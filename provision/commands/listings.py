@@ -66,7 +66,7 @@ def _play(number: int, play: Play, inventory: Inventory, wanted: Wanted) -> Iter
     yield f"  play #{number} ({_pattern(play)}): {play.name or _pattern(play)}\tTAGS: []"
     if wanted.hosts:
         hosts = inventory.select(_pattern(play), wanted.limit)
-        yield f"    pattern: {_pattern(play)}"
+        yield f"    pattern: {play.hosts if isinstance(play.hosts, list) else [play.hosts]}"
         yield f"    hosts ({len(hosts)}):"
         yield from (f"      {host.name}" for host in hosts)
     if wanted.tasks:

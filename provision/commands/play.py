@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,12 +50,13 @@ def command(files: tuple[Path, ...], inventory: tuple[str, ...], output: Output,
     """
     from provision.inventory import load
 
-    books = [_book(path) for path in files]
+    options = run_options(given)
+    books = [_book(path, options.extra_vars) for path in files]
     hosts = load(inventory)
     if given["list_tasks"] or given["list_hosts"] or given["list_tags"] or given["syntax_check"]:
         _list(books, hosts, _wanted(given), output)
     finish(
-        _job(books, hosts, run_options(given)),
+        _job(books, hosts, options),
         "play",
         output,
         on_interrupt="tasks that were under way may have been half done; a repeat continues where it is needed",
@@ -100,11 +101,11 @@ def connecting(user: str, key: str, timeout_s: float | None) -> Callable[[Target
     return connect_as
 
 
-def _book(path: Path) -> Book:
+def _book(path: Path, extra_vars: Mapping[str, Any]) -> Book:
     from provision.commands.listings import Book
     from provision.playbook import read_playbook
 
-    return Book(path, read_playbook(path))
+    return Book(path, read_playbook(path, extra_vars))
 
 
 def _job(books: Sequence[Book], inventory: Inventory, options: RunOptions) -> Job:

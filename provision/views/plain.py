@@ -207,8 +207,9 @@ class PlainView:
 
 
 def shown_data(result: Result) -> Mapping[str, Any]:
-    """The values worth reading: of `debug` not the `changed` that every result has, as in Ansible."""
-    return {name: value for name, value in result.data.items() if not (result.aloud and name in ("changed", "failed"))}
+    """The values worth reading, as in Ansible: never `failed`, which the line says, and of `debug` not `changed`."""
+    left_out = ("failed", "changed") if result.aloud else ("failed",)
+    return {name: value for name, value in result.data.items() if name not in left_out}
 
 
 _COLORS = {
@@ -250,11 +251,14 @@ def _figure(word: str, number: int, color: str) -> str:
 
 def diff_text(diff: Diff, color: bool = False) -> str:
     """A unified diff as Ansible prints it."""
-    lines = difflib.unified_diff(
-        _lines(diff.before), _lines(diff.after), f"before: {diff.before_header}", f"after: {diff.after_header}"
-    )
+    old, new = _header("before", diff.before_header), _header("after", diff.after_header)
+    lines = difflib.unified_diff(_lines(diff.before), _lines(diff.after), old, new)
     shades = {"+": "green", "-": "red", "@": "cyan"}
     return "".join(click.style(line, fg=shades[line[0]]) if color and line[0] in shades else line for line in lines)
+
+
+def _header(side: str, header: str) -> str:
+    return side if header == side else f"{side}: {header}"
 
 
 def _lines(text: str) -> list[str]:

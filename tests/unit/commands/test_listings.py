@@ -84,7 +84,7 @@ def test_hosts_are_listed_within_the_limit(hosts: Inventory) -> None:
     assert lines(hosts, Wanted(hosts=True, limit="b,c"))[2:8] == [
         "",
         "  play #1 (all): Set up\tTAGS: []",
-        "    pattern: all",
+        "    pattern: ['all']",
         "    hosts (2):",
         "      b",
         "      c",

@@ -119,6 +119,11 @@ def test_a_diff_is_ansibles(before: str, after: str) -> None:
     assert diff_text(Diff(before, after, "/etc/a", "/tmp/b")) + "\n" == theirs
 
 
+def test_a_diff_without_headers_has_ansibles() -> None:
+    theirs = CallbackBase()._get_diff({"before": "a\n", "after": "b\n"})
+    assert diff_text(Diff("a\n", "b\n")) + "\n" == theirs
+
+
 def test_a_diff_of_equal_texts_prints_nothing() -> None:
     same = Result("h", "t", "ok", kind="task", diffs=(Diff("a", "a"),))
     assert "\n\n\n" not in written([Section("p", ("h",)), same])[0]
