@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,8 +64,9 @@ class Manners:
 class FakeServer:
     """One running server; `heard` are the messages of the clients, `queries` what they asked for."""
 
-    def __init__(self, manners: Manners) -> None:
+    def __init__(self, manners: Manners, tls: ssl.SSLContext | None = None) -> None:
         self.manners = manners
+        self.tls = tls
         self.used = manners.busy_slots
         self.most_used = 0
         self.heard: list[Message] = []
@@ -74,7 +76,7 @@ class FakeServer:
 
     @property
     def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}{self.manners.path}"
+        return f"{'wss' if self.tls else 'ws'}://127.0.0.1:{self.port}{self.manners.path}"
 
     async def serve(self) -> Server:
         server = await serve(
@@ -85,6 +87,7 @@ class FakeServer:
             compression=None,
             ping_interval=None,
             close_timeout=0.2,
+            ssl=self.tls,
         )
         self.port = next(iter(server.sockets)).getsockname()[1]
         return server
@@ -202,9 +205,9 @@ def _answer(status: int, body: bytes, kind: str) -> Response:
 
 
 @contextmanager
-def speech_server(manners: Manners | None = None) -> Iterator[FakeServer]:
+def speech_server(manners: Manners | None = None, tls: ssl.SSLContext | None = None) -> Iterator[FakeServer]:
     """The server in a thread of its own, up for the length of the block."""
-    fake, loop = FakeServer(manners or Manners()), asyncio.new_event_loop()
+    fake, loop = FakeServer(manners or Manners(), tls), asyncio.new_event_loop()
     server = loop.run_until_complete(fake.serve())
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
