@@ -18,7 +18,7 @@ from rich.text import Text
 
 from provision.model import Diff, Event, Note, Output, Problem, Progress, Result, Section, Step, Table
 from provision.views.jsonlines import as_json
-from provision.views.plain import diff_text, shown_data
+from provision.views.plain import diff_text, shown_data, worth_reading
 from provision.views.tally import Counts
 from provision.views.view import Look, Outcome
 from provision.views.wording import duration, first_line, parts, printable, roughly
@@ -175,7 +175,7 @@ class HumanView:
     def _tell_values(self, result: Result) -> None:
         """What `debug` says is there to be read; the values of other tasks are told with -v."""
         data = shown_data(result)
-        if data and (result.aloud or self._look.verbosity):
+        if worth_reading(result, self._look.verbosity):
             text = json.dumps(as_json(data), ensure_ascii=False, sort_keys=True, indent=4 if result.aloud else None)
             message = data.get("msg")
             told = Text(printable(message if result.aloud and isinstance(message, str) else text), style="bright_black")

@@ -177,7 +177,7 @@ class PlainView:
         if result.kind == "step":
             took = f" ({duration(result.seconds)})" if result.seconds >= 0.05 else ""
             return f"{result.status}: {host} {printable(result.title)}{took}"
-        aloud = result.aloud or self._look.verbosity > 0
+        aloud = worth_reading(result, self._look.verbosity)
         spread = 4 if result.aloud or self._look.verbosity > 2 else None
         values = printable(json.dumps(as_json(shown_data(result)), ensure_ascii=False, sort_keys=True, indent=spread))
         item = f"(item={printable(result.item)})"
@@ -204,6 +204,14 @@ class PlainView:
         self._line(self._story, f"{'warning' if note.level == 'warning' else 'note'}: {printable(note.text)}")
         if note.command:
             self._line(self._story, f"    {note.command}")
+
+
+def worth_reading(result: Result, verbosity: int) -> bool:
+    """Whether to show the values: of `debug` always, of a host's facts never (as in Ansible), of others with -v."""
+    facts = result.data.get("ansible_facts")
+    if isinstance(facts, Mapping) and facts.get("module_setup"):
+        return False
+    return bool(result.data) and (result.aloud or verbosity > 0)
 
 
 def shown_data(result: Result) -> Mapping[str, Any]:

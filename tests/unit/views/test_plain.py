@@ -237,3 +237,10 @@ def test_a_play_that_means_nobody_says_so() -> None:
 def test_data_cannot_steer_the_terminal() -> None:
     hostile = Result("h", "t\x1b[2J", "failed", data={"msg": "\x9b31m\x7f"}, kind="task")
     assert not set(written([hostile])[0]) & set("\x1b\x9b\x7f")
+
+
+def test_the_facts_of_a_host_are_not_printed_even_when_verbose() -> None:
+    facts = Result("h", "Gathering Facts", "ok", data={"ansible_facts": {"module_setup": True, "x": 1}}, kind="task")
+    assert "ok: [h]\n" in written([facts], look=Look(verbosity=2))[0]
+    own = Result("h", "set_fact", "ok", data={"ansible_facts": {"x": 1}}, kind="task")
+    assert 'ok: [h] => {"ansible_facts": {"x": 1}}' in written([own], look=Look(verbosity=1))[0]
