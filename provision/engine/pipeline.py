@@ -125,7 +125,7 @@ class Pipeline:
         return Flying(task, view, self._send(task, view, decision))
 
     def _setting(self, task: Task, view: View) -> Setting:
-        args = {} if task.action in registry.READS_RAW else view.arguments()
+        args = view.arguments(but=registry.EVALUATES.get(task.action, frozenset()))
         return Setting(task, view.templar, self.scope.name, self.scope.playbook_folder, view.check, 0, args)
 
     def _send(self, task: Task, view: View, there: There) -> Sent:
@@ -150,13 +150,16 @@ class Pipeline:
                 self._emit(Output(self.scope.name, title, text, stream))
 
         result, _ = self._talk.receive(flying.sent, line)
+        if result.get("failed"):
+            # The agent drops what follows in this group, whatever failed_when will make of it.
+            self._talk.new_group()
         if result.get("ansible_job_id") and not result.get("finished") and flying.task.action != "async_status":
             result = self._poll(flying, result, line)
         return result
 
     def _poll(self, flying: Flying, started: dict[str, Any], line: Any) -> dict[str, Any]:
         """`async` with `poll`: ask until the job is over. `poll: 0` leaves it running."""
-        poll_s = flying.view.number(flying.task.poll_s)
+        poll_s = flying.view.real(flying.task.poll_s)
         if poll_s <= 0:
             return {**started, "changed": True}
         assert flying.sent is not None
@@ -219,10 +222,9 @@ class Pipeline:
             shown(self.scope.name, view.title, task, result, seconds=seconds, hidden=view.hidden,
                   kind=self._kind(task), ignored=ignored, rescued=rescued)
         )  # fmt: skip
-        if failed:
+        if failed and not ignored:
             self._talk.new_group()
-            if not ignored:
-                raise TaskFailed(task, result)
+            raise TaskFailed(task, result)
 
     def _loop(self, task: Task) -> None:
         """All items are sent before the first answer is read; each stands alone, as in Ansible."""

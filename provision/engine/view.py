@@ -19,7 +19,7 @@ from provision.playbook.values import Play, Task
 from provision.playbook.variables import effective
 from provision.ssh.channel import AgentChannel
 from provision.ssh.door import Completed, Door
-from provision.ssh.target import target_from
+from provision.ssh.target import BECOME_VARIABLES, CONNECTION_VARIABLES, target_from
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class View:
         """Whether an expression holds, with `extra` variables in sight."""
         return (knowing(self.templar, extra) if extra else self.templar).condition(expression)
 
-    def arguments(self) -> Mapping[str, Any]:
-        """The task's arguments, rendered; `omit` is gone."""
-        return self.templar.arguments(self.task.args)
+    def arguments(self, but: frozenset[str] = frozenset()) -> Mapping[str, Any]:
+        """The task's arguments, rendered, without those named; `omit` is gone."""
+        return self.templar.arguments({name: value for name, value in self.task.args.items() if name not in but})
 
     def environment(self) -> Mapping[str, str]:
         """All `environment` levels merged, the innermost wins."""
@@ -246,30 +246,38 @@ class Scope:
 
     def _door(self, name: str, view: View) -> Door:
         if name not in self.state.doors:
-            variables = dict(self.state.host.vars) if name == self.name else self._others_vars(name)
-            connection = {
-                key: view.templar.render(value) for key, value in variables.items() if key.startswith("ansible_")
-            }
+            templar = view.templar if name == self.name else self._of_another(name, view.templar)
+            connection = self._said(templar, CONNECTION_VARIABLES)
             self.state.doors[name] = self.options.connect(target_from(name, connection))
         return self.state.doors[name]
 
-    def _others_vars(self, name: str) -> Mapping[str, Any]:
-        if name in self._inventory.hosts:
-            return self._inventory.hosts[name].vars
-        return {"ansible_connection": "local"} if name in ("localhost", "127.0.0.1") else {}
+    def _of_another(self, name: str, templar: Templar) -> Templar:
+        """What the inventory says of the host that a task is delegated to."""
+        host = self._inventory.host(name)
+        return Templar(Variables(((host.vars if host else {}, False),)), templar.search, templar.where)
 
     def _become_user(self, view: View) -> str:
-        """The user that `become` names: the task's word, else the command line's, else the host's variables."""
-        task, host = view.task, self.state.host.vars
-        wanted = task.become if task.become is not None else (self.options.become or host.get("ansible_become", False))
+        """The user to become, or nobody: the variables' word, else the task's, else the command line's."""
+        task, said = view.task, self._said(view.templar, BECOME_VARIABLES)
+        wanted = next(
+            (one for one in (said.get("ansible_become"), task.become) if one is not None), self.options.become
+        )
         if not view.truth(wanted):
             return ""
-        if host.get("ansible_become_method", "sudo") not in ("sudo", "ansible.builtin.sudo"):
+        method = said.get("ansible_become_method", "sudo")
+        if method not in ("sudo", "ansible.builtin.sudo"):
+            raise UsageProblem(f"{self.name} asks for become method {method}", "provision knows sudo only")
+        if said.get("ansible_become_password") or said.get("ansible_become_pass"):
             raise UsageProblem(
-                f"{self.name} asks for become method {host['ansible_become_method']}", "provision knows sudo only"
+                f"{self.name} has a sudo password", "provision uses sudo without one", "allow it in /etc/sudoers.d"
             )
-        user = task.become_user or self.options.become_user or host.get("ansible_become_user") or "root"
+        user = said.get("ansible_become_user") or task.become_user or self.options.become_user or "root"
         return str(view.templar.render(user))
+
+    @staticmethod
+    def _said(templar: Templar, names: Iterable[str]) -> dict[str, Any]:
+        """Those of these variables that are set, rendered. They win over keywords, as in Ansible."""
+        return {name: templar.variable(name) for name in names if name in templar.variables}
 
 
 def _flat(items: Iterable[Any]) -> Iterable[Any]:

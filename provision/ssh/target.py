@@ -16,6 +16,36 @@ HostKeyPolicy = Literal["yes", "no", "accept-new"]
 _CONNECTION_LOCAL = ("local", "ansible.builtin.local")
 _CONNECTION_SSH = ("ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh", "ansible.netcommon.ssh")
 
+CONNECTION_VARIABLES = (
+    "ansible_connection",
+    "ansible_host",
+    "ansible_ssh_host",
+    "ansible_port",
+    "ansible_ssh_port",
+    "ansible_user",
+    "ansible_ssh_user",
+    "ansible_password",
+    "ansible_ssh_pass",
+    "ansible_private_key_file",
+    "ansible_ssh_private_key_file",
+    "ansible_host_key_checking",
+    "ansible_ssh_host_key_checking",
+    "ansible_ssh_common_args",
+    "ansible_ssh_extra_args",
+    "ansible_timeout",
+    "ansible_ssh_timeout",
+    "ansible_python_interpreter",
+)
+"""What `target_from` reads."""
+
+BECOME_VARIABLES = (
+    "ansible_become",
+    "ansible_become_method",
+    "ansible_become_user",
+    "ansible_become_password",
+    "ansible_become_pass",
+)
+
 # OpenSSH options that change nothing for a single persistent connection of our own.
 _NO_EFFECT_HERE = frozenset({"controlmaster", "controlpath", "controlpersist", "loglevel", "batchmode", "tcpkeepalive"})
 

@@ -25,8 +25,8 @@ _PARTLY_HERE: Mapping[str, Callable[[Setting], Decision]] = {
     "unarchive": files.unarchive,
 }
 
-READS_RAW = frozenset({"assert"})
-"""Actions that evaluate their arguments themselves."""
+EVALUATES: Mapping[str, frozenset[str]] = {"assert": frozenset({"that"}), "debug": frozenset({"var"})}
+"""Arguments that an action evaluates itself: conditions and names, not templates."""
 
 ANSWER_FIRST = frozenset({"setup", "fetch"})
 """Actions whose answer changes what later tasks see, beyond what `register` says."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from provision.playbook.reader import read_playbook
 
 from provision.engine.options import RunOptions
 from provision.engine.run import run
 from provision.errors import Unreachable
 from provision.inventory import load
 from provision.model import Event, Result
+from provision.playbook.reader import read_playbook
 from provision.ssh.door import Door
 from provision.ssh.target import Target
 
@@ -51,8 +52,12 @@ class Wire:
         self.answers: list[bytes] = [frame({"event": "hello", "agent": "t", "python": "3", "uid": 0, "user": "root"})]
         self.failed_group = -1
         self.unread = False
+        self.started = False
 
     def send(self, data: bytes) -> None:
+        if not self.started:  # the agent's own sources
+            self.started = True
+            return
         self.inbox += data
         self.unread = True
         while len(self.inbox) >= 5:
@@ -144,7 +149,7 @@ class Lab:
             machine.users.append("root" if command.startswith("sudo") else target.user)
             return Wire(machine)
 
-        return Door(target, open_stream, lambda: None)
+        return Door(replace(target, user=target.user or "operator"), open_stream, lambda: None)
 
     def play(self, text: str, hosts: str = "web1,", **options: Any) -> list[Event]:
         path = self.write("site.yml", text)

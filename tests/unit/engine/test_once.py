@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 from provision.engine.once import Once
-
 from provision.playbook.values import Location
 
 from .conftest import Lab, results
