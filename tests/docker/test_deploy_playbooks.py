@@ -103,7 +103,8 @@ def test_without_cargo_and_without_a_way_to_it_the_error_says_where_it_looked_an
 
 
 def test_cargo_comes_by_rustup_where_the_distribution_has_none(lab: Lab) -> None:
-    script = f"#!/bin/sh\nmkdir -p $CARGO_HOME/bin; cd $CARGO_HOME/bin\nprintf {shlex.quote(CARGO)} > cargo\nchmod +x cargo\n"
+    make = f"mkdir -p $CARGO_HOME/bin; printf {shlex.quote(CARGO)} > $CARGO_HOME/bin/cargo"
+    script = f"#!/bin/sh\n{make}; chmod +x $CARGO_HOME/bin/cargo\n"
     lab.out(f"mkdir -p /srv/mirror && printf %s {shlex.quote(script)} > /srv/mirror/rustup-init")
     lab.out("systemd-run --unit mirror --working-directory /srv/mirror python3 -m http.server --bind 127.0.0.1 8099")
     lab.eventually("curl -sf -o /dev/null -w '%{http_code}' http://127.0.0.1:8099/rustup-init", "200")
