@@ -55,6 +55,8 @@ def _play(
 ) -> Job:
     inventory = inventory.beside(play.folder)
     hosts = inventory.select(_pattern(play, options), options.limit)
+    if hosts and all(host.name in states and states[host.name].failed for host in hosts):
+        return  # nobody is left, and that has been said
     yield Section(play.name, tuple(host.name for host in hosts))
     if not hosts:
         yield Note(f"no hosts matched for play {play.name!r}", level="warning")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provision.errors import ProvisionError
-from provision.model import Result
+from provision.model import Result, Section
 
 from .conftest import Lab, results, statuses
 
@@ -256,7 +256,9 @@ def test_a_connection_lost_in_the_middle_is_unreachable_not_silence(lab: Lab) ->
 
 def test_a_host_that_failed_takes_no_part_in_the_next_play(lab: Lab) -> None:
     text = "- hosts: all\n  gather_facts: false\n  tasks: [{command: 'false'}]\n- hosts: all\n  tasks: [{command: x}]"
-    assert statuses(lab.play(text)) == ["failed"]
+    events = lab.play(text)
+    assert statuses(events) == ["failed"]
+    assert len([event for event in events if isinstance(event, Section)]) == 1
 
 
 def test_include_tasks_reads_when_it_gets_there(lab: Lab) -> None:
