@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -73,10 +75,29 @@ def adjusted(origin: ValueEnvironment, options: Mapping[str, Any]) -> ValueEnvir
     return _overlay(origin, **options) if options else origin
 
 
+@contextmanager
+def _lenient_escapes(text: str) -> Iterator[None]:
+    r"""Regular expressions in conditions write `\.`: Python warns of such escapes, Ansible's users never see it."""
+    if "\\" not in text:
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", SyntaxWarning)
+        yield
+
+
+def parsed(text: str) -> nodes.Template:
+    """The syntax tree of a template. Raises jinja2.TemplateSyntaxError."""
+    with _lenient_escapes(text):
+        return value_environment().parse(text)
+
+
 @lru_cache(maxsize=8192)
 def compiled(environment: ValueEnvironment, text: str) -> Template:
     """The template of this text. Raises jinja2.TemplateSyntaxError."""
-    return environment.from_string(text)
+    with _lenient_escapes(text):
+        return environment.from_string(text)
 
 
 @lru_cache(maxsize=8192)
@@ -93,8 +114,9 @@ def compiled_condition(environment: ValueEnvironment, text: str) -> Template:
 @lru_cache(maxsize=8192)
 def parsed_condition(environment: ValueEnvironment, text: str) -> nodes.Expr:
     """The syntax tree of an expression without braces. Raises jinja2.TemplateSyntaxError."""
-    parser = Parser(environment, text, state="variable")
-    expression = parser.parse_expression()
+    with _lenient_escapes(text):
+        parser = Parser(environment, text, state="variable")
+        expression = parser.parse_expression()
     if not parser.stream.eos:
         raise TemplateSyntaxError("something follows the expression", parser.stream.current.lineno)
     expression.set_environment(environment)

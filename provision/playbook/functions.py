@@ -15,10 +15,10 @@ from provision.playbook.scope import TEMPLAR
 
 
 @pass_context
-def query(context: Context, name: str, *terms: Any, **options: Any) -> list[Any] | None:
+def query(context: Context, name: str, *terms: Any, **options: Any) -> list[Any]:
     """The lookup's answers as a list."""
     options.pop("wantlist", None)
-    return look_up(context.parent[TEMPLAR], name, list(terms), options)
+    return look_up(context.parent[TEMPLAR], name, list(terms), options) or []
 
 
 @pass_context

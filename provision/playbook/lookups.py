@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import itertools
 import os
 import random
@@ -16,6 +17,7 @@ from provision.playbook import passwords, shells
 from provision.playbook.files import find
 from provision.playbook.filters.data import flatten
 from provision.playbook.filters.data import subelements as sub_elements
+from provision.playbook.filters.text import as_bool
 from provision.playbook.jinja import Missing, NativeText, TemplateProblem, UndefinedVariable, from_text
 from provision.playbook.scope import Renderer
 from provision.playbook.sequences import sequence
@@ -48,7 +50,7 @@ def look_up(templar: Renderer, name: str, terms: list[Any], options: dict[str, A
         raise
     except (ProvisionError, OSError, ValueError, TypeError) as error:
         if errors in ("ignore", "warn"):
-            return []
+            return None
         reason = error.what if isinstance(error, ProvisionError) else str(error)
         raise TemplateProblem(f"the lookup `{name}` failed: {reason}") from error
 
@@ -93,9 +95,10 @@ def _globbed(templar: Renderer, pattern: str) -> list[str]:
     folder, name = os.path.split(pattern)
     places = [find(templar.search, "files", folder)] if folder else _places(templar.search)
     for place in filter(None, places):
-        found = [path for path in Path(str(place)).glob(name) if path.is_file()]
-        if found:
-            return sorted(map(str, found))
+        # Not Path.glob: a star must not match hidden files.
+        found = glob.glob(str(Path(glob.escape(str(place))) / name))  # noqa: PTH207
+        if any(Path(path).is_file() for path in found):
+            return [path for path in found if Path(path).is_file()]
     return []
 
 
@@ -230,7 +233,26 @@ def random_choice(templar: Renderer, terms: list[Any], options: dict[str, Any]) 
 def subelements(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:
     """Every element with each value of the list inside it."""
     flags = terms[2] if len(terms) > 2 and isinstance(terms[2], Mapping) else options
-    return [list(pair) for pair in sub_elements(terms[0], terms[1], bool(flags.get("skip_missing", False)))]
+    pairs = sub_elements(_not_skipped(terms[0]), terms[1], as_bool(flags.get("skip_missing", False)))
+    return [(_without(element, str(terms[1]).split(".")), value) for element, value in pairs]
+
+
+def _not_skipped(values: Any) -> Any:
+    """Elements that are not results of skipped tasks."""
+    if isinstance(values, Mapping) and values.get("skipped"):
+        return []
+    elements = list(values.values()) if isinstance(values, Mapping) else values
+    return [one for one in elements if not (isinstance(one, Mapping) and one.get("skipped"))]
+
+
+def _without(element: Mapping[str, Any], steps: list[str]) -> dict[str, Any]:
+    """The element without the list at the path: its values stand beside it."""
+    kept = dict(element)
+    if len(steps) == 1:
+        kept.pop(steps[0], None)
+    elif isinstance(kept.get(steps[0]), Mapping):
+        kept[steps[0]] = _without(kept[steps[0]], steps[1:])
+    return kept
 
 
 def sequences(templar: Renderer, terms: list[Any], options: dict[str, Any]) -> Answer:

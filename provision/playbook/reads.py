@@ -11,7 +11,7 @@ from functools import lru_cache
 from jinja2 import TemplateError, nodes
 
 from provision.inventory.documents import Unsafe
-from provision.playbook.environments import parsed_condition, value_environment
+from provision.playbook.environments import parsed, parsed_condition, value_environment
 from provision.playbook.jinja import is_template
 from provision.playbook.values import Raw
 
@@ -36,7 +36,7 @@ def of_value(value: Raw) -> frozenset[str]:
 def of_text(text: str) -> frozenset[str]:
     """What one template reads. What does not parse will fail where it is rendered, and reads nothing."""
     try:
-        return frozenset(_names(value_environment().parse(text)))
+        return frozenset(_names(parsed(text)))
     except (TemplateError, RecursionError):
         return _NONE
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 _ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PREFIX = {"sha256": "5", "sha512": "6"}
-_DEFAULT_ROUNDS = 5000
+_UNSAID_ROUNDS = 5000
+_DEFAULT_ROUNDS = {"sha256": 535000, "sha512": 656000}
 
 
 def sha_crypt(
@@ -21,9 +22,9 @@ def sha_crypt(
     chosen = salt if salt is not None else "".join(secrets.choice(_ALPHABET) for _ in range(salt_size or 16))
     if len(chosen) > 16 or any(letter not in _ALPHABET for letter in chosen):
         raise ValueError("a salt has at most 16 of the characters a-z A-Z 0-9 . /")
-    count = min(max(rounds, 1000), 999_999_999) if rounds is not None else _DEFAULT_ROUNDS
+    count = min(max(rounds or _DEFAULT_ROUNDS[kind], 1000), 999_999_999)
     digest = _digest(password.encode(), chosen.encode(), count, getattr(hashlib, kind))
-    shown = "" if count == _DEFAULT_ROUNDS else f"rounds={count}$"
+    shown = "" if count == _UNSAID_ROUNDS else f"rounds={count}$"
     return f"${_PREFIX[kind]}${shown}{chosen}${_encoded(digest)}"
 
 

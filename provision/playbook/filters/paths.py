@@ -10,7 +10,8 @@ from typing import Any
 
 
 def path_join(parts: Any) -> str:
-    return parts if isinstance(parts, str) else str(os.path.join(*parts))  # noqa: PTH118
+    joined: str = parts if isinstance(parts, str) else os.path.join(*parts)  # noqa: PTH118
+    return joined
 
 
 def commonpath(paths: Any) -> str:
