@@ -50,7 +50,9 @@ def template(setting: Setting) -> There:
     overrides = {name: args.pop(name) for name in _STEERING if name in args}
     encoding = str(overrides.pop("output_encoding", "utf-8"))
     text = setting.templar.render_file(path, overrides)
-    return _with_content("template", args, contents.of_bytes(text.encode(encoding)), path.name, _preserved(args, path))
+    # The agent's specification asks for `src`, as Ansible's does; what it holds is not read there.
+    sent = {**args, "src": path.name}
+    return _with_content("template", sent, contents.of_bytes(text.encode(encoding)), path.name, _preserved(args, path))
 
 
 def unarchive(setting: Setting) -> There:
