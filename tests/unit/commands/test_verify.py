@@ -10,6 +10,7 @@ import pytest
 
 from provision.cli import run
 from tests.unit.speech.fake_server import KEY, Manners, speech_server
+from tests.unit.speech.test_tls import behind, certificate
 
 
 @pytest.fixture
@@ -45,7 +46,10 @@ def test_a_host_of_the_inventory(key_file: Path, tmp_path: Path, capsys: pytest.
         )
         code = run(["verify", "tts-1", "-i", str(inventory), "--runs", "1", "--no-load", "-o", "json"])
     assert code == 0
-    assert "tts-1" in end(capsys)["recap"]
+    last = end(capsys)
+    assert "tts-1" in last["recap"]
+    assert "load" not in last
+    assert fake.most_used == 1
 
 
 def test_targets_are_settable_and_missing_them_is_5(key_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,6 +58,29 @@ def test_targets_are_settable_and_missing_them_is_5(key_file: Path, capsys: pyte
         assert run([*arguments, "--ttfa-p50-ms", "5", "-o", "json"]) == 5
         assert end(capsys)["ok"] is False
         assert run([*arguments, "--ttfa-p50-ms", "5000", "-o", "json"]) == 0
+
+
+def test_voice_and_number_of_slots_are_passed_on(key_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with speech_server() as fake:
+        arguments = ["verify", "--url", fake.url, "--key-file", str(key_file), "--runs", "1", "--no-load", "-o", "json"]
+        assert run([*arguments, "--voice", "unmute/a.wav", "--slots", "4"]) == 0
+        assert run([*arguments, "--slots", "5"]) == 1
+    assert fake.queries[-1]["voice"] == ["unmute/a.wav"]
+    assert "the server has 4 slots, not 5" in capsys.readouterr().out
+
+
+def test_a_certificate_authority_of_ones_own_is_trusted_when_said(key_file: Path, tmp_path: Path) -> None:
+    file = certificate(tmp_path, "127.0.0.1")
+    with speech_server(Manners(), behind(file)) as fake:
+        arguments = ["verify", "--url", fake.url, "--key-file", str(key_file), "--runs", "1", "--no-load", "-o", "json"]
+        assert run([*arguments, "--ca-file", str(file)]) == 0
+        assert run(arguments) == 4
+
+
+def test_patience_is_settable(key_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with speech_server(Manners(silent_from="before audio")) as fake:
+        run(["verify", "--url", fake.url, "--key-file", str(key_file), "--timeout", "0.2", "-o", "json"])
+    assert "nothing came for 0.2 s" in capsys.readouterr().out
 
 
 def test_a_dead_server_is_1_and_a_closed_port_4(key_file: Path) -> None:

@@ -40,7 +40,10 @@ class Manners:
     slots: int = 4
     keys: tuple[str, ...] = (KEY,)
     path: str = TTS_PATH
+    prefix: str = ""
     first_audio_s: float = 0.0
+    slow_every: int = 0
+    slow_s: float = 0.0
     frame_s: float = 0.0
     frames_per_word: int = 2
     frame: bytes = TONE
@@ -69,6 +72,7 @@ class FakeServer:
         self.tls = tls
         self.used = manners.busy_slots
         self.most_used = 0
+        self.served = 0
         self.heard: list[Message] = []
         self.queries: list[dict[str, list[str]]] = []
         self.keys: list[str] = []
@@ -76,7 +80,7 @@ class FakeServer:
 
     @property
     def url(self) -> str:
-        return f"{'wss' if self.tls else 'ws'}://127.0.0.1:{self.port}{self.manners.path}"
+        return f"{'wss' if self.tls else 'ws'}://127.0.0.1:{self.port}{self.manners.prefix}{self.manners.path}"
 
     async def serve(self) -> Server:
         server = await serve(
@@ -94,6 +98,9 @@ class FakeServer:
 
     def _route(self, connection: ServerConnection, request: Request) -> Response | None:
         path = urlsplit(request.path).path
+        if not path.startswith(self.manners.prefix):
+            return _json(404, {})
+        path = path.removeprefix(self.manners.prefix)
         if path == "/api/build_info":
             return _json(self.manners.http_status, self.manners.build_info)
         if path == "/api/modules_info":
@@ -138,7 +145,7 @@ class FakeServer:
         if await self._breaks_off(socket, "after Ready"):
             return
         words = await self._listen(socket)
-        await asyncio.sleep(self.manners.first_audio_s)
+        await asyncio.sleep(self._delay_s())
         if await self._breaks_off(socket, "before audio"):
             return
         for number, word in enumerate(words[: len(words) - self.manners.lose_last_words]):
@@ -146,6 +153,11 @@ class FakeServer:
             if await self._breaks_off(socket, "in the middle"):
                 return
         await self._finish(socket)
+
+    def _delay_s(self) -> float:
+        self.served += 1
+        slow = self.manners.slow_every and self.served % self.manners.slow_every == 0
+        return self.manners.slow_s if slow else self.manners.first_audio_s
 
     async def _listen(self, socket: ServerConnection) -> list[str]:
         words: list[str] = []

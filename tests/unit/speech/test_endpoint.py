@@ -39,6 +39,11 @@ def test_a_path_outside_of_api_has_no_prefix() -> None:
     assert (where.prefix, where.module_path) == ("", "/speak")
 
 
+def test_a_voice_cannot_smuggle_in_other_questions() -> None:
+    where = Endpoint("ws://h:1", voice="a&format=Pcm#x/é.wav")
+    assert where.stream_url.endswith("?format=PcmMessagePack&voice=a%26format%3DPcm%23x%2F%C3%A9.wav")
+
+
 def test_the_key_is_never_shown() -> None:
     where = Endpoint("ws://h:1", "very-secret")
     assert "very-secret" not in repr(where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from contextlib import closing
 
@@ -10,7 +11,8 @@ import pytest
 from provision.speech import service
 from provision.speech.endpoint import Endpoint
 from provision.speech.failures import NotReached, UnexpectedAnswer
-from tests.unit.speech.fake_server import Manners, speech_server
+from provision.speech.tts import synthesize
+from tests.unit.speech.fake_server import KEY, Manners, speech_server
 
 METRICS = """# HELP py_model_step_duration py module step duration distribution.
 # TYPE py_model_step_duration histogram
@@ -29,6 +31,13 @@ def test_build_info_is_read_without_what_crates_io_does_not_know() -> None:
         info = service.build_info(Endpoint(fake.url), 2)
     assert (info.built, info.commit, info.rustc) == ("2026-11-21T03:26:29Z", "", "1.95.0")
     assert 0 < info.round_trip_s < 1
+
+
+def test_what_a_proxy_puts_in_front_is_asked_for_too() -> None:
+    with speech_server(Manners(prefix="/tts-server")) as fake:
+        assert service.build_info(Endpoint(fake.url), 2).rustc == "1.95.0"
+        assert service.modules(Endpoint(fake.url), 2)[0].path == Endpoint(fake.url).module_path
+        assert asyncio.run(synthesize(Endpoint(fake.url, KEY), "one")).words == ("one",)
 
 
 def test_modules_tell_their_slots_as_numbers() -> None:

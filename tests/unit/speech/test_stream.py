@@ -141,6 +141,7 @@ def test_another_error_of_the_server_is_passed_on() -> None:
     [
         (Manners(hang_up="before Ready"), 1005, "before Ready"),
         (Manners(hang_up="after Ready"), 1005, "before any audio"),
+        (Manners(hang_up="before audio"), 1005, "before any audio"),
         (Manners(hang_up="before audio", end="abort"), 1006, "before any audio"),
         (Manners(hang_up="in the middle", end="abort"), 1006, "in the middle"),
         (Manners(end="1011"), 1011, "in the middle"),
@@ -217,6 +218,18 @@ def test_messages_can_be_taken_one_by_one() -> None:
 
     with speech_server() as fake:
         assert asyncio.run(listen(fake)) == [Audio, Audio, SpokenText]
+
+
+def test_a_connection_that_breaks_is_no_end_of_the_messages() -> None:
+    async def listen(fake: FakeServer) -> None:
+        async with open_stream(endpoint(fake), IMPATIENT) as stream:
+            await stream.send(Eos())
+            with pytest.raises(HungUp) as failed:
+                await stream.receive()
+            assert failed.value.code == stream.close_code == 1006
+
+    with speech_server(Manners(hang_up="before audio", end="abort")) as fake:
+        asyncio.run(listen(fake))
 
 
 def test_words_are_counted_as_the_server_cuts_them() -> None:

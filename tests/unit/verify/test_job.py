@@ -294,6 +294,22 @@ class TestBelowTarget:
         assert "provision verify tts-1 --ttfa-p50-ms " in hint
         assert float(hint.split("--ttfa-p50-ms ")[1].split()[0]) > 50
 
+    def test_one_slow_run_among_many_shows_in_p95_and_not_in_the_median(self) -> None:
+        # After the one for "it speaks", the third of the four runs that are timed is slow.
+        options = replace(QUICK, runs=4, load=False, targets=Targets(ttfa_p50_ms=100, ttfa_p95_ms=100))
+        found = events(Manners(slow_every=4, slow_s=0.3), options)
+        data = bad(found).data
+        assert data["ttfa_p50_ms"] < 100 < data["ttfa_p95_ms"] < data["ttfa_max_ms"]
+        assert "p95" in bad(found).problem.what  # type: ignore[union-attr]
+        assert "median" not in bad(found).problem.what  # type: ignore[union-attr]
+
+    def test_the_slowest_of_many_streams_counts(self) -> None:
+        # Streams: 1 for "it speaks", 1 timed, 1 long, 1 alone; of the two at once one is the 6th.
+        options = replace(QUICK, runs=1, targets=Targets(loaded_rtf_wall_per_audio=0.5))
+        found = events(Manners(slots=2, slow_every=6, slow_s=0.3), options)
+        assert bad(found).title == "streams at once"
+        assert [level["rtf_wall_per_audio_max"] > 0.5 for level in summary(found)["load"]] == [False, True]
+
     def test_slow_only_under_load_is_missed_there(self) -> None:
         found = events(options=replace(QUICK, targets=Targets(loaded_rtf_wall_per_audio=0.0000001)))
         assert bad(found).title == "streams at once"
