@@ -142,8 +142,8 @@ IMAGES: tuple[Image, ...] = (
 _REGION_QUOTAS = {
     "CPUS": 2400, "PREEMPTIBLE_CPUS": 2400, "DISKS_TOTAL_GB": 102400, "SSD_TOTAL_GB": 102400, "IN_USE_ADDRESSES": 64,
     "INSTANCES": 720, "NVIDIA_L4_GPUS": 16, "PREEMPTIBLE_NVIDIA_L4_GPUS": 16, "NVIDIA_A100_GPUS": 16,
-    "PREEMPTIBLE_NVIDIA_A100_GPUS": 16, "NVIDIA_A100_80GB_GPUS": 16, "NVIDIA_T4_GPUS": 16, "PREEMPTIBLE_NVIDIA_T4_GPUS": 16,
-    "NVIDIA_V100_GPUS": 16, "NVIDIA_P100_GPUS": 16, "NVIDIA_P4_GPUS": 16,
+    "PREEMPTIBLE_NVIDIA_A100_GPUS": 16, "NVIDIA_A100_80GB_GPUS": 16, "NVIDIA_T4_GPUS": 16,
+    "PREEMPTIBLE_NVIDIA_T4_GPUS": 16, "NVIDIA_V100_GPUS": 16, "NVIDIA_P100_GPUS": 16, "NVIDIA_P4_GPUS": 16,
 }  # fmt: skip
 
 
@@ -275,5 +275,6 @@ def project_document(gpus_in_use: int) -> dict[str, Any]:
             {"metric": "GPUS_ALL_REGIONS", "limit": 64.0, "usage": float(gpus_in_use)},
             {"metric": "CPUS_ALL_REGIONS", "limit": 2400.0, "usage": 0.0},
         ],
-        "xpnProjectStatus": "UNSPECIFIED_XPN_PROJECT_STATUS", "cloudArmorTier": "CA_STANDARD", "vmDnsSetting": "ZONAL_ONLY",
+        "xpnProjectStatus": "UNSPECIFIED_XPN_PROJECT_STATUS", "cloudArmorTier": "CA_STANDARD",
+        "vmDnsSetting": "ZONAL_ONLY",
     }  # fmt: skip

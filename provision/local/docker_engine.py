@@ -164,11 +164,26 @@ class DockerEngine:
                     raise SubnetTaken(f"the subnet {network.subnet} is in use") from error
                 raise
 
+    def remove_network(self, name: str) -> None:
+        """Unless something is still connected to it."""
+        from docker.errors import APIError, NotFound
+
+        with _told(f"Docker could not remove the network {name}"):
+            try:
+                self._client.networks.get(name).remove()
+            except NotFound:
+                pass
+            except APIError as error:
+                if "active endpoints" not in str(error.explanation):
+                    raise
+
     # Machines
 
     def create(self, container: Container) -> None:
         """Make the container of a machine, not started. No `--privileged`: that needs CAP_SYS_RESOURCE, which not every
         computer can give."""
+        from docker.types import LogConfig
+
         api = self._client.api
         host = api.create_host_config(
             cap_add=["ALL"],
@@ -177,13 +192,14 @@ class DockerEngine:
             tmpfs={"/run": "exec,size=10%", "/run/lock": ""},
             restart_policy={"Name": "on-failure"},
             binds=self._binds(container),
-            log_config={"Type": "json-file", "Config": {"max-size": "4m", "max-file": "1"}},
+            log_config=LogConfig(type="json-file", config={"max-size": "4m", "max-file": "1"}),
             network_mode=container.network,
         )
         host["CgroupnsMode"] = "host" if self._cgroup_version == "1" else "private"
         endpoint = api.create_endpoint_config(ipv4_address=container.address, aliases=[container.hostname])
+        networking: Any = api.create_networking_config({container.network: endpoint})  # type: ignore[arg-type]
         with _told(f"Docker could not create the container {container.name}"):
-            for volume, path in container.volumes.items():
+            for volume in container.volumes:
                 self._client.volumes.create(volume, labels={OWNER: container.owner, MACHINE: container.name})
             api.create_container(
                 container.image,
@@ -192,7 +208,7 @@ class DockerEngine:
                 tty=True,
                 labels={OWNER: container.owner, MACHINE: container.name, **container.labels},
                 host_config=host,
-                networking_config=api.create_networking_config({container.network: endpoint}),
+                networking_config=networking,
             )
 
     def _binds(self, container: Container) -> list[str]:
@@ -225,7 +241,7 @@ class DockerEngine:
 
     def remove_all(self, owner: str) -> tuple[int, int, int]:
         """Everything of one cloud and nothing else: how many containers, volumes and networks went."""
-        mine = {"label": f"{OWNER}={owner}"}
+        mine: dict[str, str | list[str] | bool] = {"label": f"{OWNER}={owner}"}
         with _told("Docker could not remove the machines of this cloud"):
             containers = self._client.containers.list(all=True, filters=mine)
             for container in containers:

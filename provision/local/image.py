@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +26,19 @@ REGISTRY_IMAGE = "debian:12"
 REGISTRY_PATIENCE_S = 20.0
 BUILD_S = 900.0
 
+# fmt: off
 PACKAGES = (
-    "systemd systemd-sysv dbus libpam-systemd openssh-server sudo python3 ca-certificates iproute2 curl nftables procps kmod "
-    "iputils-ping less netbase tzdata"
-).split()
+    "systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "sudo", "python3", "ca-certificates",
+    "iproute2", "curl", "nftables", "procps", "kmod", "iputils-ping", "less", "netbase", "tzdata",
+)
 
 # Timers that would take the package lock behind the operator's back, and units without a meaning in a container.
 _MASKED = (
-    "apt-daily.timer apt-daily-upgrade.timer systemd-udevd.service systemd-udev-trigger.service "
-    "systemd-networkd-wait-online.service getty@tty1.service modprobe@.service e2scrub_all.timer e2scrub_reap.service"
-).split()
+    "apt-daily.timer", "apt-daily-upgrade.timer", "systemd-udevd.service", "systemd-udev-trigger.service",
+    "systemd-networkd-wait-online.service", "getty@tty1.service", "modprobe@.service", "e2scrub_all.timer",
+    "e2scrub_reap.service",
+)
+# fmt: on
 
 
 class Builder(Protocol):
@@ -57,7 +64,7 @@ class Recipe:
     """Everything the image depends on; two recipes with the same content are the same image."""
 
     mirrors: Mirrors
-    packages: tuple[str, ...] = tuple(PACKAGES)
+    packages: tuple[str, ...] = PACKAGES
 
     @property
     def tag(self) -> str:
@@ -66,7 +73,7 @@ class Recipe:
 
     def dockerfile(self, parent: str, install: bool) -> str:
         """The build on top of `parent`; `install` where the packages are not there yet."""
-        lines = [f"FROM {parent}", "ENV container=docker", "COPY files/ /"]
+        lines = [f"FROM {parent}", "ENV container=docker TERM=dumb COLUMNS=200", "COPY files/ /"]
         if install:
             lines.append(
                 "RUN export DEBIAN_FRONTEND=noninteractive; rm -f /etc/apt/sources.list.d/debian.sources"
@@ -102,10 +109,12 @@ _FINISH = " && ".join(
 )
 
 
-def ensure(engine: Builder, recipe: Recipe, scratch: Path) -> Iterator[Progress]:
-    """Build the image unless the engine has it; says where it is between the parts."""
+def ensure(engine: Builder, recipe: Recipe, scratch: Path, closing: threading.Event) -> Iterator[Progress]:
+    """Build the image unless the engine has it; says where it is between the parts, and stops when `closing` is set."""
     if engine.has_image(recipe.tag):
         return
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
     yield Progress(5, "building the base image (once): asking the registry for Debian")
     if engine.has_image(REGISTRY_IMAGE) or engine.pull(REGISTRY_IMAGE, REGISTRY_PATIENCE_S):
         yield Progress(20, "building the base image (once): installing systemd and sshd, about a minute")
@@ -115,7 +124,7 @@ def ensure(engine: Builder, recipe: Recipe, scratch: Path) -> Iterator[Progress]
     parent = recipe.tag.replace(":", "-root:")
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         archive = Path(folder) / "rootfs.tar"
-        _mmdebstrap(recipe, archive)
+        _mmdebstrap(recipe, archive, closing)
         yield Progress(60, "building the base image (once): handing it to Docker")
         engine.import_image(archive, parent)
     yield Progress(75, "building the base image (once): settings")
@@ -129,31 +138,40 @@ def _build(engine: Builder, recipe: Recipe, parent: str, install: bool, scratch:
         engine.build(Path(folder), recipe.tag)
 
 
-def _mmdebstrap(recipe: Recipe, archive: Path) -> None:
+def _mmdebstrap(recipe: Recipe, archive: Path, closing: threading.Event) -> None:
     """A root file system from Debian's packages; needs no root where user namespaces are allowed."""
     if shutil.which("mmdebstrap") is None:
         raise ProvisionError(
             "the machine image cannot be built",
-            "no registry answers for `debian:12`, and mmdebstrap, which builds it from Debian's packages, is not installed",
+            "no registry answers for `debian:12`, and mmdebstrap, which builds it from packages, is not installed",
             "sudo apt-get install mmdebstrap debian-archive-keyring",
         )
     command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(recipe.packages)}", RELEASE, str(archive)]
-    try:
-        subprocess.run(
-            [*command, *recipe.mirrors.lines(RELEASE)],
-            check=True,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=BUILD_S,
+    log = archive.with_suffix(".log")
+    code = _run([*command, *recipe.mirrors.lines(RELEASE)], log, closing)
+    if code != 0:
+        told = log.read_text(encoding="utf-8", errors="replace")
+        tail = "\n".join(line for line in told.splitlines() if line.strip())[-1500:]
+        raise ProvisionError(f"mmdebstrap failed with exit code {code}", tail, _advice(tail))
+
+
+def _run(command: list[str], log: Path, closing: threading.Event) -> int:
+    """Run it in a process group of its own, which a Ctrl-C on the terminal does not reach, and end it with us."""
+    until = time.monotonic() + BUILD_S
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-    except subprocess.CalledProcessError as error:
-        tail = "\n".join(line for line in error.stderr.splitlines() if line.strip())[-1500:]
-        raise ProvisionError(f"mmdebstrap failed with exit code {error.returncode}", tail, _advice(tail)) from error
-    except subprocess.TimeoutExpired as error:
-        raise ProvisionError(
-            f"mmdebstrap did not end within {BUILD_S:.0f} s", hint="curl -I http://deb.debian.org/"
-        ) from error
+        while process.poll() is None and time.monotonic() < until and not closing.wait(0.1):
+            pass
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(10)
+            raise ProvisionError(
+                "building the machine image was interrupted" if closing.is_set() else f"no image after {BUILD_S:.0f} s",
+                hint="" if closing.is_set() else "curl -I http://deb.debian.org/",
+            )
+    return process.returncode
 
 
 def _advice(text: str) -> str:

@@ -56,7 +56,7 @@ def _ordered(documents: list[Document], order: str) -> list[Document]:
 
 
 def matches(text: str) -> Test:
-    """The test that a filter stands for: AIP-160 (`labels.a=b AND status!=RUNNING`) or Google's older `name eq regex`."""
+    """The test that a filter stands for: AIP-160 (`labels.a=b AND status!=RUNNING`) or the older `name eq regex`."""
     if not text.strip():
         return lambda document: True
     return _Filter(text).read()
@@ -140,7 +140,8 @@ class _Filter:
 
 
 def _unquoted(word: str) -> str:
-    return re.sub(r"\\(.)", r"\1", word[1:-1]) if word[:1] in ("'", '"') else word
+    """The word itself; only quotes are escaped in quotes, other backslashes belong to a regular expression."""
+    return re.sub(r"\\([\"'])", r"\1", word[1:-1]) if word[:1] in ("'", '"') else word
 
 
 def _compiled(pattern: str, problem: ApiError) -> re.Pattern[str]:

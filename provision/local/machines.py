@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import itertools
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from typing import Any, Protocol
 
 from provision.errors import ProvisionError
 from provision.local import image, trust
-from provision.local.answers import OperationFailure, link
+from provision.local.answers import PROJECT, OperationFailure
 from provision.local.catalogue import pci_devices, zones
 from provision.local.docker_engine import Container, File, Network, State, SubnetTaken
 from provision.local.firewall import Machine, nftables
@@ -41,6 +43,7 @@ class Engine(image.Builder, Protocol):
 
     def network(self, name: str) -> Network | None: ...
     def make_network(self, network: Network, owner: str) -> None: ...
+    def remove_network(self, name: str) -> None: ...
     def create(self, container: Container) -> None: ...
     def start(self, name: str) -> None: ...
     def stop(self, name: str, patience_s: int) -> None: ...
@@ -68,6 +71,7 @@ class Machines:
         self._store = store
         self._folder = folder
         self._environment = environment
+        self._closing = threading.Event()
         self.owner = owner_of(folder)
 
     # Operations on one instance: (zone, name) and a way to tell how far it is
@@ -76,7 +80,7 @@ class Machines:
         """From an accepted request to a running machine."""
         self._strike(zone, name)
         tag = self._image(report)
-        network = self._network()
+        network = self.network()
         report(85, "starting the machine")
         self._pause_if_slow(zone, name)
         with self._locked(zone, name):
@@ -87,6 +91,7 @@ class Machines:
             self._engine.start(self.container(zone, name))
             self._expect_running(zone, name)
             self._set(zone, name, status="RUNNING", lastStartTimestamp=timestamp())
+        self._tell_neighbours(report)
 
     def discard(self, zone: str, name: str) -> None:
         """Take back what a creation that failed had made."""
@@ -101,6 +106,8 @@ class Machines:
                 if body is not None:
                     transaction.release_address(body["id"])
                     transaction.drop("instances", zone, name)
+        self._tell_neighbours(report)
+        self.forget_network()
 
     def start(self, zone: str, name: str, report: Report) -> None:
         with self._locked(zone, name):
@@ -166,43 +173,55 @@ class Machines:
             transaction.clear()
         return counts
 
-    def network_in_use(self) -> Network:
+    def network(self) -> Network:
         """The network of this cloud, made when it is not there."""
-        return self._network()
+        name = f"provision-{self.owner}"
+        with lock(self._folder / "locks" / "network"):
+            return self._engine.network(name) or self._make_network(name)
+
+    def forget_network(self) -> None:
+        """Remove the network when no machine is left; it comes back with the next one."""
+        with lock(self._folder / "locks" / "network"):
+            if not self._instances():
+                self._engine.remove_network(f"provision-{self.owner}")
+
+    def close(self) -> None:
+        """Give up what takes long."""
+        self._closing.set()
 
     # Parts
 
     def _image(self, report: Report) -> str:
         recipe = image.Recipe(of_this_computer(image.RELEASE))
         with lock(self._folder / "locks" / "image"):
-            for progress in image.ensure(self._engine, recipe, self._folder):
+            for progress in image.ensure(self._engine, recipe, self._folder / "build", self._closing):
                 report(progress.percent, progress.text)
         return recipe.tag
 
-    def _network(self) -> Network:
-        name = f"provision-{self.owner}"
-        with lock(self._folder / "locks" / "network"):
-            found = self._engine.network(name)
-            if found is not None:
-                return found
-            with self._store.read() as transaction:
-                before = transaction.setting("subnet")
-            return self._make_network(name, before)
-
-    def _make_network(self, name: str, before: str | None) -> Network:
-        """The subnet of before, when there was one: machines keep their addresses."""
-        for subnet in (before,) if before else map(str, candidates(self.owner)):
-            gateway = subnet.replace(".0/24", ".1")
+    def _make_network(self, name: str) -> Network:
+        """The subnet of before, when there was one: machines keep their addresses, and rules their meaning."""
+        with self._store.read() as transaction:
+            before, bound = transaction.setting("subnet"), bool(transaction.addresses())
+        free = () if before and bound else map(str, candidates(self.owner))
+        for subnet in itertools.chain((before,) if before else (), free):
+            network = Network(name, subnet, subnet.replace(".0/24", ".1"))
             try:
-                self._engine.make_network(Network(name, subnet, gateway), self.owner)
+                self._engine.make_network(network, self.owner)
             except SubnetTaken:
                 continue
             with self._store.write() as transaction:
                 transaction.set("subnet", subnet)
-            return Network(name, subnet, gateway)
+            return network
         raise ProvisionError(
-            "no free subnet for the local cloud", f"{before or '10.200.0.0 to 10.254.255.0'} is in use"
+            "no subnet for the local cloud", f"{before or '10.200.0.0 to 10.254.255.0'} is in use", "docker network ls"
         )
+
+    def _tell_neighbours(self, report: Report) -> None:
+        """Rules that name their sources by tag change with every machine that comes or goes."""
+        with self._store.read() as transaction:
+            by_tag = any(rule.get("sourceTags") for _, rule in transaction.all("firewalls"))
+        if by_tag:
+            self.apply_firewall(report)
 
     def _staged(self, zone: str, name: str, network: Network) -> Body:
         """The instance with its address; a repeated attempt keeps the one it has."""
@@ -320,8 +339,8 @@ def stockout(zone: str, body: Body, particulars: Mapping[str, Any]) -> Operation
         "zonesAvailable": ",".join(others),
     }
     text = (
-        f"The zone '{link(f'zones/{zone}').partition('/v1/')[2]}' does not have enough resources available to fulfill the "
-        "request.  Try a different zone, or try again later. (state:STOCKOUT, sub-state:STOCKOUT, resource type:compute)"
+        f"The zone 'projects/{PROJECT}/zones/{zone}' does not have enough resources available to fulfill the request.  "
+        "Try a different zone, or try again later. (state:STOCKOUT, sub-state:STOCKOUT, resource type:compute)"
     )
     info = {"domain": "compute.googleapis.com", "reason": "stockout", "metadatas": metadatas}
     return OperationFailure("ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS", text, 503, {"errorInfo": info})

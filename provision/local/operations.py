@@ -18,6 +18,7 @@ from provision.local.store import Body, OperationRow, Store, Transaction
 
 WAIT_S = 120.0
 POLL_S = 0.05
+KEPT = 500
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Order:
-    """An operation to begin: `action` names the Action, `target` is the path of the resource, `scope` a zone or `global`."""
+    """An operation to begin: `action` is KIND.VERB and names the Action, `scope` a zone or `global`."""
 
     action: str
     scope: str
@@ -64,6 +65,7 @@ class Operations:
                 return before.body
             row = _row(order, accept(transaction))
             transaction.put_operation(row)
+            transaction.forget_operations(KEPT)
         self._spawn(row)
         return row.body
 

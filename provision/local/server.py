@@ -24,13 +24,17 @@ _START_S = 10.0
 
 @dataclass(frozen=True)
 class LocalCloud:
-    """A running cloud. `caller_address` is what its machines see when this computer connects to them."""
+    """A running cloud."""
 
     endpoint: str
-    caller_address: str
     store: Store
     machines: Machines
     project: str = PROJECT
+
+    @property
+    def caller_address(self) -> str:
+        """What its machines see when this computer connects to them."""
+        return self.machines.network().gateway
 
     def order_fault(self, kind: str, place: str = "", times: int = 1, **particulars: object) -> None:
         """Bad luck for the next `times` occasions: `stockout`, `http`, `slow-boot` or `bad-host-key`, at a zone, an
@@ -50,11 +54,14 @@ def serve(
     machines = Machines(door, store, folders.local_cloud, environment)
     operations = Operations(store, actions(machines))
     try:
-        caller = machines.network_in_use().gateway
         operations.adopt()
         with _listening(store, machines, operations, port) as endpoint:
-            yield LocalCloud(endpoint, caller, store, machines)
-            operations.close(CLOSE_PATIENCE_S)
+            try:
+                yield LocalCloud(endpoint, store, machines)
+            finally:
+                machines.close()
+                operations.close(CLOSE_PATIENCE_S)
+        machines.forget_network()
     finally:
         store.close()
         door.close()

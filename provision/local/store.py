@@ -98,7 +98,8 @@ class Transaction:
 
     def put_operation(self, row: OperationRow) -> None:
         self._sql.execute(
-            "INSERT OR REPLACE INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+            " owner = excluded.owner, done = excluded.done, body = excluded.body",
             (row.name, row.scope, row.action, row.target, row.request_id, row.owner, row.done, json.dumps(row.body)),
         )
 
@@ -110,10 +111,18 @@ class Transaction:
 
     def operations(self, where: str = "1", *values: str) -> list[OperationRow]:
         rows = self._sql.execute(f"SELECT * FROM operations WHERE {where} ORDER BY rowid", values)
-        return [OperationRow(*row[:6], bool(row[6]), json.loads(row[7])) for row in rows]
+        return [_operation_row(*row) for row in rows]
 
     def drop_operation(self, name: str) -> None:
         self._sql.execute("DELETE FROM operations WHERE name = ?", (name,))
+
+    def forget_operations(self, keep: int) -> None:
+        """Drop all but the newest that are done."""
+        self._sql.execute(
+            "DELETE FROM operations WHERE done = 1 AND name NOT IN"
+            " (SELECT name FROM operations ORDER BY rowid DESC LIMIT ?)",
+            (keep,),
+        )
 
     def _operation(self, where: str, *values: str) -> OperationRow | None:
         return next(iter(self.operations(where, *values)), None)
@@ -150,6 +159,12 @@ class Transaction:
         """Forget everything."""
         for table in ("resources", "addresses", "operations", "settings", "faults"):
             self._sql.execute(f"DELETE FROM {table}")
+
+
+def _operation_row(
+    name: str, scope: str, action: str, target: str, request_id: str, owner: str, done: int, body: str
+) -> OperationRow:
+    return OperationRow(name, scope, action, target, request_id, owner, bool(done), json.loads(body))
 
 
 class Store:

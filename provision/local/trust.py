@@ -22,7 +22,7 @@ def certificate_files(
     anchors: tuple[Path, ...] = ANCHORS,
     system_bundles: tuple[Path, ...] = SYSTEM_BUNDLES,
 ) -> dict[str, File]:
-    """One file for each certificate that this computer trusts beyond its distribution's, and the mark that it is new."""
+    """One file for each certificate that this computer trusts beyond its distribution's, and a mark that it is new."""
     certificates = list(dict.fromkeys((*_of_anchors(anchors), *_of_bundles(environment, system_bundles))))
     files = {f"{_TARGET}/provision-host-{n}.crt": File(f"{text}\n") for n, text in enumerate(certificates, 1)}
     return {**files, "/etc/provision-machine/trust-is-new": File("")} if files else {}
@@ -51,7 +51,7 @@ def _certificates(path: Path) -> list[str]:
 
 
 def proxy_files(environment: Mapping[str, str]) -> dict[str, File]:
-    """`/etc/environment`, apt's and systemd's settings; a proxy on this computer's loopback means nothing in a machine."""
+    """`/etc/environment`, apt's and systemd's settings; a proxy on this computer's loopback is left out."""
     settings = {name: environment.get(name) or environment.get(name.upper()) or "" for name in _PROXY_VARIABLES}
     proxies = {name: url for name, url in settings.items() if url and name != "no_proxy" and not _is_loopback(url)}
     if not proxies:

@@ -62,6 +62,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "global/operations", operations.every),
     ("GET", "global/operations/{name}", operations.get),
     ("DELETE", "global/operations/{name}", operations.delete),
+    ("GET", "aggregated/operations", operations.aggregated),
 )
 
 # Public images belong to other projects, which have nothing else here.

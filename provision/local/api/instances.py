@@ -1,4 +1,4 @@
-"""Instances: insert, get, lists, delete, start, stop, reset, their metadata, labels and tags, console and guest attributes."""
+"""Instances: their life, metadata, labels and tags, console and guest attributes."""
 
 from __future__ import annotations
 

@@ -174,9 +174,10 @@ def _disk(disk: Mapping[str, Any], index: int, zone: str, name: str) -> Body:
         raise invalid(f"resource.disks[{index}].initializeParams.diskSizeGb", size, text)
     return {
         "kind": "compute#attachedDisk", "type": disk.get("type", "PERSISTENT"), "mode": disk.get("mode", "READ_WRITE"),
-        "source": link(f"zones/{zone}/disks/{disk_name}"), "deviceName": disk.get("deviceName", f"persistent-disk-{index}"),
-        "index": index, "boot": bool(disk.get("boot", False)), "autoDelete": bool(disk.get("autoDelete", False)),
-        "interface": "SCSI", "diskSizeGb": str(size), "architecture": "X86_64",
+        "source": link(f"zones/{zone}/disks/{disk_name}"), "index": index, "boot": bool(disk.get("boot", False)),
+        "deviceName": disk.get("deviceName", f"persistent-disk-{index}"),
+        "autoDelete": bool(disk.get("autoDelete", False)), "interface": "SCSI",
+        "diskSizeGb": str(size), "architecture": "X86_64",
     }  # fmt: skip
 
 
@@ -212,6 +213,7 @@ def _interfaces(body: Mapping[str, Any], zone: str) -> list[Body]:
         {
             "kind": "compute#networkInterface", "name": "nic0", "network": link(f"global/networks/{catalogue.NETWORK}"),
             "subnetwork": link(f"regions/{catalogue.region_of(zone)}/subnetworks/{catalogue.NETWORK}"),
-            "fingerprint": fingerprint(zone), "stackType": "IPV4_ONLY", **({"accessConfigs": external} if configs else {}),
+            "fingerprint": fingerprint(zone), "stackType": "IPV4_ONLY",
+            **({"accessConfigs": external} if configs else {}),
         }
     ]  # fmt: skip

@@ -54,7 +54,7 @@ def startup_script() -> int:
     done = subprocess.run(
         ["/bin/sh", "-s"] if not script.startswith("#!") else run_as_file(script), input=script, text=True
     )
-    tell("startup-script exit status %d" % done.returncode)
+    tell(f"startup-script exit status {done.returncode}")
     return 0
 
 
@@ -87,7 +87,7 @@ def parse_keys(text: str, now: datetime.datetime) -> dict[str, list[str]]:
 def valid_user(name: str) -> bool:
     """Whether useradd would take it; anything else in the metadata is left alone."""
     plain = name.replace("-", "").replace("_", "").replace(".", "")
-    return bool(name) and len(name) <= 32 and plain.isalnum() and plain.isascii() and not name[0] in "-.0123456789"
+    return bool(name) and len(name) <= 32 and plain.isalnum() and plain.isascii() and name[0] not in "-.0123456789"
 
 
 def expired(key: str, now: datetime.datetime) -> bool:
@@ -117,12 +117,10 @@ def ensure_user(user: str) -> bool:
     except KeyError:
         made = subprocess.run(["useradd", "-m", "-s", "/bin/bash", "-p", "*", "--", user])
         if made.returncode != 0:
-            tell("could not create the account %s" % user)
+            tell(f"could not create the account {user}")
             return False
     subprocess.run(["gpasswd", "-a", user, SUDOERS], stdout=subprocess.DEVNULL, check=True)
-    (SETTINGS / "users").write_text(
-        "".join("%s\n" % name for name in sorted({*managed_users(), user})), encoding="utf-8"
-    )
+    (SETTINGS / "users").write_text("".join(f"{name}\n" for name in sorted({*managed_users(), user})), encoding="utf-8")
     return True
 
 
@@ -160,7 +158,7 @@ def own_lines(text: str) -> list[str]:
 def make_host_keys() -> None:
     """Host keys of this machine's own, made at its first boot; ed25519 first because clients prefer it."""
     for kind in ("ed25519", "ecdsa"):
-        path = Path("/etc/ssh/ssh_host_%s_key" % kind)
+        path = Path(f"/etc/ssh/ssh_host_{kind}_key")
         if not path.exists():
             subprocess.run(
                 ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", os.uname().nodename, "-f", str(path)], check=True
@@ -183,8 +181,8 @@ def publish_host_keys() -> None:
 def tell(text: str) -> None:
     """A line on the console, which is the serial port of this machine."""
     try:
-        with open("/dev/console", "w", encoding="utf-8") as console:
-            console.write("google_guest_agent[%d]: %s\r\n" % (os.getpid(), text))
+        with Path("/dev/console").open("w", encoding="utf-8") as console:
+            console.write(f"google_guest_agent[{os.getpid()}]: {text}\r\n")
     except OSError:
         sys.stderr.write(text + "\n")
 

@@ -11,7 +11,7 @@ FIRST_PROCESS = "/usr/local/sbin/provision-machine-init"
 # does not boot: exit code 0 keeps the engine from restarting it for ever.
 _FIRST_PROCESS = """\
 #!/bin/sh
-if [ ! -w /sys/fs/cgroup ]; then mount -o remount,rw /sys/fs/cgroup || true; fi
+if [ ! -w /sys/fs/cgroup ]; then mount -o remount,bind,rw /sys/fs/cgroup || true; fi
 if ! nft -f /etc/provision-machine/firewall.nft; then
     echo 'provision: the firewall could not be loaded; this machine stays off'
     exit 0
