@@ -17,7 +17,8 @@ def path_join(parts: Any) -> str:
 def commonpath(paths: Any) -> str:
     if isinstance(paths, str):
         raise TypeError("commonpath takes a list of paths")
-    return os.path.commonpath(paths)
+    common: str = os.path.commonpath(paths)
+    return common
 
 
 def relpath(path: str, start: str = os.curdir) -> str:

@@ -71,7 +71,7 @@ plain text
 x{{ one }}
 {{ yes }}
 {{ not yes }}
-{{ yes }} 
+{{ yes }}<space>
 {{ yes and no }}
 {{ null }}
 a{{ null }}b
@@ -89,7 +89,7 @@ a{{ null }}b
 {{ json_text }}
 {{ json_text | from_json }}
 {{ words }}
-{{ words }} 
+{{ words }}<space>
 {{ words | length }}
 {{ words | first }}
 {{ words | last }}
@@ -597,6 +597,7 @@ def same(ours: Any, theirs: Any) -> bool:
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_template_renders_as_in_ansible(template: str, ansible_renders: Callable[..., Any]) -> None:
+    template = template.replace("<space>", " ")
     template = template.replace("\\n", "\n") if "\\\\n" not in template else template
     theirs = ansible_renders(template, {**VARIABLES, "omit": "__omit__"})
     ours = render(template)
