@@ -10,7 +10,7 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -88,23 +88,34 @@ class Cloud:
 
     def wait(self, doing: str, operation: Json) -> Json:
         """The operation when it is DONE: before, neither its error nor the instance it makes says how it ends."""
-        until = time.monotonic() + self._patience.operation_s
+        *_, last = self._states(doing, operation, "wait")
+        return last
+
+    def watch(self, doing: str, operation: Json) -> Iterator[Json]:
+        """The operation again and again until it is DONE, for whoever wants to tell how far it is."""
+        return self._states(doing, operation, "get")
+
+    def _states(self, doing: str, operation: Json, method: str) -> Iterator[Json]:
+        """Ask by `operations.wait`, which answers at the end or after two minutes, or by `get` in growing intervals."""
+        until, pause = time.monotonic() + self._patience.operation_s, 0.1
+        yield operation
         while operation.get("status") != "DONE":
             if time.monotonic() > until:
-                name = operation.get("name", "")
-                raise CloudError(faults.no_answer(f"operation {name} has not ended"), doing)
-            operation = self._wait_once(doing, operation)
+                raise CloudError(faults.no_answer(f"operation {operation.get('name')} has not ended"), doing)
+            if method == "get":
+                self._patience.sleep(pause)
+                pause = min(2.0, pause * 1.5)
+            operation = self._look_at(doing, operation, method)
+            yield operation
         fault = faults.of_operation(operation)
         if fault:
             raise CloudError(fault, doing)
-        return operation
 
-    def _wait_once(self, doing: str, operation: Json) -> Json:
-        """One call of `operations.wait`: it comes back when the operation ends, or after two minutes."""
+    def _look_at(self, doing: str, operation: Json, method: str) -> Json:
         name, zone = operation["name"], last_part(operation.get("zone", ""))
         if zone:
-            return self._call(doing, "ZoneOperations", "wait", {"zone": zone, "operation": name}, _as_json)
-        return self._call(doing, "GlobalOperations", "wait", {"operation": name}, _as_json)
+            return self._call(doing, "ZoneOperations", method, {"zone": zone, "operation": name}, _as_json)
+        return self._call(doing, "GlobalOperations", method, {"operation": name}, _as_json)
 
     def _call(
         self, doing: str, service: str, method: str, request: Mapping[str, Any], decode: Callable[[Any], Answer]

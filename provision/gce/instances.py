@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from provision.gce.client import Cloud, last_part
@@ -33,11 +33,15 @@ def _listed(cloud: Cloud, doing: str, wanted: str) -> list[Machine]:
     return [read_machine(row) for scope in scopes for row in scope.get("instances") or ()]
 
 
-def insert(cloud: Cloud, request: VmRequest) -> None:
-    """Make it, and wait until it is really there."""
-    cloud.change(
-        f"create {request.name}", "Instances", "insert", zone=request.zone, instance_resource=insert_body(request)
-    )
+def insert(cloud: Cloud, request: VmRequest) -> Iterator[tuple[int, str]]:
+    """Make it, and tell percent and words of the cloud while it is made; the end is when it is really there."""
+    doing, told = f"create {request.name}", (0, "")
+    begun = cloud.begin(doing, "Instances", "insert", zone=request.zone, instance_resource=insert_body(request))
+    for state in cloud.watch(doing, begun):
+        now = int(state.get("progress", 0)), str(state.get("statusMessage", ""))
+        if now[1] and now != told:
+            yield now
+        told = now
 
 
 def delete(cloud: Cloud, machine: Machine) -> None:

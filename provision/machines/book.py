@@ -1,0 +1,66 @@
+"""A machine's place in the tool's own inventory: what every other command needs to reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from provision.gce.hostkeys import alias
+from provision.gce.instance import Machine
+from provision.inventory import Host, load
+from provision.inventory.book import MachineEntry, remember
+from provision.machines.clouds import Place
+from provision.machines.keys import KeyPair
+from provision.settings import Folders
+
+GROUP = "tts"
+
+
+def entry(place: Place, machine: Machine, keys: KeyPair, service_port: int) -> MachineEntry:
+    """The entry, plain Ansible: any Ansible reaches the machine with it."""
+    folders = place.folders
+    options = {
+        "UserKnownHostsFile": _quoted(str(folders.ssh / "known_hosts")),
+        "HostKeyAlias": alias(machine.id),
+        "StrictHostKeyChecking": "yes",
+    }
+    variables: dict[str, Any] = {
+        "ansible_host": machine.reachable_at,
+        "ansible_port": 22,
+        "ansible_user": machine.user,
+        "ansible_ssh_private_key_file": str(keys.private),
+        "ansible_ssh_common_args": " ".join(f"-o {name}={value}" for name, value in options.items()),
+        "provision_cloud": place.kind,
+        "provision_project": place.cloud.project,
+        "provision_zone": machine.zone,
+        "provision_gpu": machine.gpu,
+        "provision_instance_id": machine.id,
+        "provision_service_port": service_port,
+        "moshi_api_key_file": str(folders.keys / f"{machine.name}.key"),
+    }
+    return MachineEntry(machine.name, variables, (GROUP,))
+
+
+def _quoted(path: str) -> str:
+    """The path inside an option: Ansible splits the options like a shell, and ssh splits the value at blanks again."""
+    return f"'\"{path}\"'" if " " in path else path
+
+
+def known(folders: Folders) -> Mapping[str, Mapping[str, Any]]:
+    """Name -> variables of the machines that the inventory has from us."""
+    hosts = load([str(folders.inventory)]).hosts if folders.inventory.is_file() else {}
+    return {name: host.vars for name, host in hosts.items() if "provision_instance_id" in host.vars}
+
+
+def find(folders: Folders, name: str) -> Host | None:
+    """The host of that name in our inventory."""
+    return load([str(folders.inventory)]).hosts.get(name) if folders.inventory.is_file() else None
+
+
+def written(folders: Folders, wanted: MachineEntry) -> bool:
+    """Make the inventory say it; False when it did already."""
+    before = find(folders, wanted.name)
+    if before and all(before.vars.get(key) == value for key, value in wanted.vars.items()):
+        return False
+    remember(folders.inventory, wanted)
+    return True
