@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from provision.agent.modules import copy_tree
 from provision.engine import contents
 from provision.engine.actions.decision import Here, Setting, There, Values
 from provision.engine.contents import Content
@@ -69,19 +69,31 @@ def fetch(setting: Setting) -> There | Here:
     """Bring a file from the target, unless the same content lies here already."""
     args = setting.args
     destination = _fetched_path(setting, str(args["src"]), str(args["dest"]))
-    if setting.check:
-        return Here({"skipped": True, "msg": "check mode not (yet) supported for this module", "changed": False})
     have = contents.of_file(destination).digest if destination.is_file() else ""
     partial = destination.with_name(f".{destination.name}.part")
 
     def finish(result: Values) -> Values:
-        if result.get("failed") or not result.pop("_sent", True):
-            return {**result, "dest": str(destination), "changed": False}
-        partial.replace(destination)
-        return {**result, "dest": str(destination), "changed": True}
+        result["dest"] = str(destination)
+        if result.get("failed") or not result.get("exists") or result.get("digest") == have:
+            return {**result, "changed": False}
+        if setting.check:
+            return {**result, "changed": True}
+        return _arrived(result, partial, destination)
 
-    return There("fetch", {"src": args["src"], "fail_on_missing": args.get("fail_on_missing", True), "_have": have},
-                 finish=finish, wanted=partial)  # fmt: skip
+    asked = {**args, "_have_digest": have}
+    return There("fetch", asked, finish=finish, wanted=partial)
+
+
+def _arrived(result: Values, partial: Path, destination: Path) -> Values:
+    """Put the file in its place, once it is whole."""
+    if not partial.exists():  # an empty file has no pieces
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+    if contents.of_file(partial).digest != result.get("digest"):
+        partial.unlink()
+        return {**result, "failed": True, "changed": False, "msg": "the file changed while it was fetched"}
+    partial.replace(destination)
+    return {**result, "changed": True}
 
 
 def _fetched_path(setting: Setting, source: str, destination: str) -> Path:
@@ -101,27 +113,20 @@ def _with_content(
 
 def _tree(args: Values, root: Path, with_folder: bool) -> There:
     """Every file of a folder with its digest, in one module call; the agent asks for what it lacks."""
-    found: list[Content] = []
-    entries: list[dict[str, Any]] = []
-    for folder, names, files in os.walk(root):
-        names.sort()
-        here = Path(folder)
-        if here != root:
-            entries.append({"path": str(here.relative_to(root)), "kind": "directory"})
-        for file in sorted(files):
-            path = here / file
-            content = contents.of_file(path)
-            found.append(content)
-            mode = f"{path.stat().st_mode & 0o7777:04o}"
-            entries.append(
-                {"path": str(path.relative_to(root)), "kind": "file", "mode": mode, "_content": content.argument()}
-            )
-    sent = {**args, "_tree": entries, "_original_basename": root.name if with_folder else ""}
-    return There("copy", sent, tuple(found))
+    follow = _yes(args.get("local_follow", True))
+    top = str(root) + ("" if with_folder else "/")
+    entries = copy_tree.entries({"src": top, "local_follow": follow})
+    found = [
+        Content(entry["digest"], entry["size"], path=Path(entry.pop("source")))
+        for entry in entries
+        if entry.get("kind", "file") == "file"
+    ]
+    return There("copy", {**args, "_tree": entries}, tuple(found))
 
 
 def _preserved(args: Mapping[str, Any], path: Path) -> Mapping[str, str]:
-    return {"mode": f"{path.stat().st_mode & 0o7777:04o}"} if args.get("mode") == "preserve" else {}
+    """The mode that `mode: preserve` means."""
+    return {"_source_mode": f"{path.stat().st_mode & 0o7777:04o}"} if args.get("mode") == "preserve" else {}
 
 
 def _inline(content: Any) -> bytes:
