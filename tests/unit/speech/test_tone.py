@@ -154,6 +154,12 @@ def test_slots_do_not_hear_each_other(tone: ModuleType) -> None:
     assert np.array_equal(driver.whole()[1], alone)
 
 
+def test_after_its_end_a_slot_rests(tone: ModuleType) -> None:
+    driver = Driver(tone).say(HELLO).more(EOS)
+    driver.whole()
+    assert driver.steps(3) == [0, 0, 0]
+
+
 def test_a_slot_serves_the_next_client_afresh(tone: ModuleType) -> None:
     driver = Driver(tone).say(HELLO, HELLO).more(EOS)
     first = driver.whole()
