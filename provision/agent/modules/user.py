@@ -191,7 +191,7 @@ def _password_differs(args: Mapping[str, Any]) -> bool:
     wanted = args["password"]
     if wanted is None or args["update_password"] != "always":
         return False
-    return (secret.password if secret else "").lstrip("!") != wanted.lstrip("!")
+    return bool((secret.password if secret else "").lstrip("!") != wanted.lstrip("!"))
 
 
 def _password_change(args: Mapping[str, Any], target: Target) -> Optional[Change]:
