@@ -151,6 +151,8 @@ async def _connect(endpoint: Endpoint, timeout_s: float) -> ClientConnection:
         raise NotReached(endpoint.address, *_not_http(error)) from error
     except InvalidHandshake as error:
         raise UnexpectedAnswer(0, f"{endpoint.address} does not finish the WebSocket handshake", str(error)) from error
+    except asyncio.TimeoutError as error:  # before Python 3.11 no TimeoutError
+        raise NotReached(endpoint.address, "timeout", str(error)) from error
     except OSError as error:
         raise NotReached(endpoint.address, obstacle_of(error), str(error)) from error
 
