@@ -319,7 +319,7 @@ class NodeReader:
         first = len(self.roles)
         document = files.dependencies
         inner = replace(place, document=document, handlers=False)
-        nodes = self.role_list(document.value["dependencies"], document.value, "dependencies", inner, dependency=True)
+        nodes = self.role_list(document.value["dependencies"], document.value, "dependencies", inner)
         exported = {name: value for one in self.roles[first:] for name, value in one.exports.items()}
         defaults = {name: value for one in self.roles[first:] for name, value in one.defaults.items()}
         with_them = replace(
@@ -330,9 +330,7 @@ class NodeReader:
         )
         return nodes, with_them
 
-    def role_list(
-        self, value: Any, container: Mapping[Any, Any], key: str, place: Place, dependency: bool = False
-    ) -> tuple[Node, ...]:
+    def role_list(self, value: Any, container: Mapping[Any, Any], key: str, place: Place) -> tuple[Node, ...]:
         """The tasks of `roles:` or of a role's dependencies, each role once for equal entries."""
         if value is None:
             return ()
@@ -340,14 +338,10 @@ class NodeReader:
             self.notes.fault(place.document.where(container, key), f"`{key}` is a list of roles, not {kind_of(value)}")
             return ()
         return tuple(
-            node
-            for number, entry in enumerate(value)
-            for node in self._role_entry(entry, value, number, place, dependency)
+            node for number, entry in enumerate(value) for node in self._role_entry(entry, value, number, place)
         )
 
-    def _role_entry(
-        self, entry: Any, container: list[Any], number: int, place: Place, dependency: bool
-    ) -> tuple[Node, ...]:
+    def _role_entry(self, entry: Any, container: list[Any], number: int, place: Place) -> tuple[Node, ...]:
         document = place.document
         said = entry if isinstance(entry, dict) else {"role": entry}
         where = document.where(entry) if isinstance(entry, dict) else document.where(container, number)
@@ -363,28 +357,21 @@ class NodeReader:
         params = {str(key): value for key, value in said.items() if key not in keywords.ROLE}
         context = inherited(place.context, {key: value for key, value in values.items() if key not in _ROLE_WORDS})
         named = self._static(name, _stand_in(where, place.folder), context)
-        if named is None or self._is_done(named, values, params, entry_vars, context, dependency):
+        said_of_it = (values.get("when"), values.get("tags"), params, entry_vars)
+        if named is None or self._is_done(named, said_of_it, context, place):
             return ()
         return self.role(named, where, place, context, None, entry_vars, params)
 
-    def _is_done(
-        self,
-        name: str,
-        values: Mapping[str, Any],
-        params: Mapping[str, Any],
-        entry_vars: Mapping[str, Any],
-        context: Context,
-        dependency: bool,
-    ) -> bool:
-        """Whether an equal entry ran before, on every host where this one would run."""
+    def _is_done(self, name: str, said: tuple[Any, ...], context: Context, place: Place) -> bool:
+        """Whether an equal entry ran before, on every host and for every choice of tags for which this one would."""
         path = roles.find_role(name, context.play_folder, context.role.path.parent if context.role else None)
-        if path is None or _allows_duplicates(path, self.notes):
+        if path is None or path in place.above or _allows_duplicates(path, self.notes):
             return False
-        entry = (path, values.get("when"), values.get("tags"), params, entry_vars)
         for known, around in self._done:
-            if known == entry and set(map(repr, around.when)) <= set(map(repr, context.when)):
-                return around.tags == context.tags or not dependency
-        self._done.append((entry, context))
+            same_hosts = set(map(repr, around.when)) <= set(map(repr, context.when))
+            if known == (path, *said) and same_hosts and context.tags <= around.tags:
+                return True
+        self._done.append(((path, *said), context))
         return False
 
 
