@@ -139,13 +139,6 @@ IMAGES: tuple[Image, ...] = (
     ),
 )
 
-_REGION_QUOTAS = {
-    "CPUS": 2400, "PREEMPTIBLE_CPUS": 2400, "DISKS_TOTAL_GB": 102400, "SSD_TOTAL_GB": 102400, "IN_USE_ADDRESSES": 64,
-    "INSTANCES": 720, "NVIDIA_L4_GPUS": 16, "PREEMPTIBLE_NVIDIA_L4_GPUS": 16, "NVIDIA_A100_GPUS": 16,
-    "PREEMPTIBLE_NVIDIA_A100_GPUS": 16, "NVIDIA_A100_80GB_GPUS": 16, "NVIDIA_T4_GPUS": 16,
-    "PREEMPTIBLE_NVIDIA_T4_GPUS": 16, "NVIDIA_V100_GPUS": 16, "NVIDIA_P100_GPUS": 16, "NVIDIA_P4_GPUS": 16,
-}  # fmt: skip
-
 
 def zones() -> tuple[str, ...]:
     return tuple(f"{region}-{letter}" for region, letters in _ZONES.items() for letter in letters)
@@ -210,11 +203,14 @@ def regions() -> tuple[str, ...]:
     return tuple(_ZONES)
 
 
-def region_document(region: str, usage: Mapping[str, int]) -> dict[str, Any]:
-    quotas = [
-        {"metric": metric, "limit": float(limit), "usage": float(usage.get(metric, 0))}
-        for metric, limit in _REGION_QUOTAS.items()
+def quota_documents(limits: Mapping[str, int], used: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [
+        {"metric": metric, "limit": float(limit), "usage": float(used.get(metric, 0))}
+        for metric, limit in limits.items()
     ]
+
+
+def region_document(region: str, quotas: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "kind": "compute#region", "id": stable_id(region), "creationTimestamp": CREATED, "name": region,
         "description": region, "status": "UP", "quotas": quotas, "selfLink": link(f"regions/{region}"),
@@ -266,15 +262,12 @@ def network_document() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def project_document(gpus_in_use: int) -> dict[str, Any]:
+def project_document(quotas: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "kind": "compute#project", "id": stable_id(PROJECT), "creationTimestamp": CREATED, "name": PROJECT,
         "description": "the local cloud", "selfLink": f"{API}projects/{PROJECT}", "defaultNetworkTier": "PREMIUM",
         "commonInstanceMetadata": {"kind": "compute#metadata", "fingerprint": "AAAAAAAAAAA="},
-        "quotas": [
-            {"metric": "GPUS_ALL_REGIONS", "limit": 64.0, "usage": float(gpus_in_use)},
-            {"metric": "CPUS_ALL_REGIONS", "limit": 2400.0, "usage": 0.0},
-        ],
+        "quotas": quotas,
         "xpnProjectStatus": "UNSPECIFIED_XPN_PROJECT_STATUS", "cloudArmorTier": "CA_STANDARD",
         "vmDnsSetting": "ZONAL_ONLY",
     }  # fmt: skip

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OWNER = "provision.state"
 MACHINE = "provision.machine"
+INSTANCE = "provision.instance"
 TIMEOUT_S = 120
 BUILD_TIMEOUT_S = 900
 
@@ -253,6 +254,12 @@ class DockerEngine:
             for network in networks:
                 network.remove()
         return len(containers), len(volumes), len(networks)
+
+    def running_instances(self, owner: str) -> frozenset[str]:
+        """The ids of the instances of this cloud whose container runs."""
+        with _told("Docker could not list the machines of this cloud"):
+            found = self._client.api.containers(filters={"label": f"{OWNER}={owner}"})
+        return frozenset(entry["Labels"].get(INSTANCE, "") for entry in found)
 
     def states(self, owner: str) -> Mapping[str, State]:
         """Which containers of this cloud there are; a restarting one counts as running: its machine reboots."""

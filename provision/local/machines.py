@@ -11,19 +11,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Protocol
 
 from provision.errors import ProvisionError
-from provision.local import image, trust
+from provision.local import image, quotas, trust
 from provision.local.answers import PROJECT, OperationFailure
-from provision.local.catalogue import pci_devices, zones
-from provision.local.docker_engine import Container, File, Network, State, SubnetTaken
+from provision.local.catalogue import pci_devices, region_of, zones
+from provision.local.docker_engine import INSTANCE, Container, File, Network, State, SubnetTaken
 from provision.local.firewall import Machine, nftables
 from provision.local.locks import lock
 from provision.local.mirrors import of_this_computer
 from provision.local.store import Body, Store
-from provision.local.subnets import candidates, next_address
+from provision.local.subnets import candidates, is_free, next_address
 
 SETTINGS = "/etc/provision-machine"
 FIREWALL = f"{SETTINGS}/firewall.nft"
@@ -177,7 +178,13 @@ class Machines:
         """The network of this cloud, made when it is not there."""
         name = f"provision-{self.owner}"
         with lock(self._folder / "locks" / "network"):
-            return self._engine.network(name) or self._make_network(name)
+            return self._engine.network(name) or self._make_network()
+
+    def caller_address(self) -> str:
+        """What machines see when this computer connects to them; no network is made for the answer."""
+        with lock(self._folder / "locks" / "network"):
+            found = self._engine.network(f"provision-{self.owner}")
+            return found.gateway if found else self._network_on(self._reserved_subnet()).gateway
 
     def forget_network(self) -> None:
         """Remove the network when no machine is left; it comes back with the next one."""
@@ -198,23 +205,39 @@ class Machines:
                 report(progress.percent, progress.text)
         return recipe.tag
 
-    def _make_network(self, name: str) -> Network:
-        """The subnet of before, when there was one: machines keep their addresses, and rules their meaning."""
-        with self._store.read() as transaction:
-            before, bound = transaction.setting("subnet"), bool(transaction.addresses())
-        free = () if before and bound else map(str, candidates(self.owner))
-        for subnet in itertools.chain((before,) if before else (), free):
-            network = Network(name, subnet, subnet.replace(".0/24", ".1"))
+    def _make_network(self) -> Network:
+        reserved = self._reserved_subnet()
+        others = () if self._has_addresses() else candidates(self.owner)
+        for subnet in itertools.chain((reserved,), others):
+            network = self._network_on(subnet)
             try:
                 self._engine.make_network(network, self.owner)
             except SubnetTaken:
                 continue
-            with self._store.write() as transaction:
-                transaction.set("subnet", subnet)
+            self._remember_subnet(subnet)
             return network
-        raise ProvisionError(
-            "no subnet for the local cloud", f"{before or '10.200.0.0 to 10.254.255.0'} is in use", "docker network ls"
-        )
+        raise ProvisionError("no subnet for the local cloud", f"{reserved} is in use", "docker network ls")
+
+    def _reserved_subnet(self) -> IPv4Network:
+        """The subnet of before, when machines have addresses in it or nothing else has taken it; else a free one."""
+        with self._store.read() as transaction:
+            before = transaction.setting("subnet")
+        if before and (self._has_addresses() or is_free(IPv4Network(before))):
+            return IPv4Network(before)
+        chosen = next(candidates(self.owner))
+        self._remember_subnet(chosen)
+        return chosen
+
+    def _network_on(self, subnet: IPv4Network) -> Network:
+        return Network(f"provision-{self.owner}", str(subnet), str(subnet[1]))
+
+    def _remember_subnet(self, subnet: IPv4Network) -> None:
+        with self._store.write() as transaction:
+            transaction.set("subnet", str(subnet))
+
+    def _has_addresses(self) -> bool:
+        with self._store.read() as transaction:
+            return bool(transaction.addresses())
 
     def _tell_neighbours(self, report: Report) -> None:
         """Rules that name their sources by tag change with every machine that comes or goes."""
@@ -250,7 +273,7 @@ class Machines:
             address=address_of(body),
             volumes={f"{name}-{volume}": path for volume, path in _VOLUMES.items()},
             owner=self.owner,
-            labels={"provision.instance": body["id"], "provision.zone": zone, "provision.name": body["name"]},
+            labels={INSTANCE: body["id"], "provision.zone": zone, "provision.name": body["name"]},
         )
 
     def _files(self, body: Body) -> dict[str, File]:
@@ -313,9 +336,14 @@ class Machines:
     def _strike(self, zone: str, name: str) -> None:
         with self._store.write() as transaction:
             body = transaction.get("instances", zone, name)
-            fault = transaction.strike("stockout", (zone,))
-        if fault is not None and body is not None:
-            raise stockout(zone, body, fault.body)
+            instances = transaction.all("instances")
+            stocked_out = transaction.strike("stockout", (zone,))
+            tight = transaction.strike("quota", (zone, region_of(zone)))
+        if body is None:
+            return
+        if stocked_out is not None:
+            raise stockout(zone, body, stocked_out.body)
+        quotas.check(body, zone, instances, tight.body if tight else {})
 
     def _pause_if_slow(self, zone: str, name: str) -> None:
         with self._store.write() as transaction:

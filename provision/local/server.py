@@ -34,7 +34,7 @@ class LocalCloud:
     @property
     def caller_address(self) -> str:
         """What its machines see when this computer connects to them."""
-        return self.machines.network().gateway
+        return self.machines.caller_address()
 
     def order_fault(self, kind: str, place: str = "", times: int = 1, **particulars: object) -> None:
         """Bad luck for the next `times` occasions: `stockout`, `http`, `slow-boot` or `bad-host-key`, at a zone, an

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-
-from provision.local import catalogue
+from provision.local import catalogue, quotas
 from provision.local.answers import API, PROJECT, invalid, link, not_found
 from provision.local.api.call import Call, Document
 
 
 def project(call: Call) -> Document:
-    return catalogue.project_document(sum(_gpus_by_region(call).values()))
+    with call.cloud.store.read() as transaction:
+        everything = [body for _, body in transaction.all("instances")]
+    return catalogue.project_document(catalogue.quota_documents(quotas.GLOBAL, quotas.use(everything)))
 
 
 def zone(call: Call) -> Document:
@@ -23,12 +22,11 @@ def zones(call: Call) -> Document:
 
 
 def region(call: Call) -> Document:
-    return catalogue.region_document(_known_region(call), _usage(call, call.path["region"]))
+    return _region(call, _known_region(call))
 
 
 def regions(call: Call) -> Document:
-    documents = [catalogue.region_document(name, _usage(call, name)) for name in catalogue.regions()]
-    return call.list_of("regionList", link("regions"), documents)
+    return call.list_of("regionList", link("regions"), [_region(call, name) for name in catalogue.regions()])
 
 
 def machine_type(call: Call) -> Document:
@@ -132,16 +130,7 @@ def _known_region(call: Call) -> str:
     return name
 
 
-def _usage(call: Call, name: str) -> Mapping[str, int]:
+def _region(call: Call, name: str) -> Document:
     with call.cloud.store.read() as transaction:
         here = [body for zone, body in transaction.all("instances") if catalogue.region_of(zone) == name]
-    return {"INSTANCES": len(here), "IN_USE_ADDRESSES": len(here)}
-
-
-def _gpus_by_region(call: Call) -> Mapping[str, int]:
-    found: Counter[str] = Counter()
-    with call.cloud.store.read() as transaction:
-        for zone, body in transaction.all("instances"):
-            for item in body.get("guestAccelerators") or ():
-                found[catalogue.region_of(zone)] += int(item["acceleratorCount"])
-    return found
+    return catalogue.region_document(name, catalogue.quota_documents(quotas.REGION, quotas.use(here)))
