@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Union
+from typing import Any, Literal
 
 Status = Literal["ok", "changed", "skipped", "failed", "unreachable", "missed"]
 """`missed`: measured below target. A dry run says `changed` for what it would change."""
@@ -124,5 +124,5 @@ class Summary:
     data: Mapping[str, Any]
 
 
-Event = Union[Section, Step, Output, Progress, Result, Table, Note, Summary]
+Event = Section | Step | Output | Progress | Result | Table | Note | Summary
 Job = Iterator[Event]
