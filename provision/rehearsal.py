@@ -16,6 +16,8 @@ from provision.jobs import through
 from provision.machines import book
 from provision.machines.clouds import open_cloud
 from provision.machines.create import create_vm
+from provision.machines.delete import delete_vm, removal_of
+from provision.machines.shell import ssh_command
 from provision.machines.wish import Wish
 from provision.model import Event, Job, Note, Result, Section, Summary
 from provision.settings import Folders, Settings, folders
@@ -32,6 +34,7 @@ class Rehearsal:
     """What to rehearse, and where the tool keeps its things."""
 
     name: str = NAME
+    remove: bool = False
     folders: Folders = field(default_factory=folders)
 
     def create(self) -> Job:
@@ -47,6 +50,11 @@ class Rehearsal:
     def verify(self) -> Job:
         """verify, with its default targets."""
         return verify(target_of(load([str(self.folders.inventory)]), self.name))
+
+    def delete(self) -> Job:
+        """delete-vm."""
+        with open_cloud("local", _settings(), self.folders) as place:
+            yield from delete_vm([(place, removal_of(place, self.name))])
 
 
 def _settings() -> Settings:
@@ -79,7 +87,7 @@ class Told:
             case Result(kind="item"):
                 pass
             case Result(status=status):
-                self.changed += status == "changed"
+                self.changed += status == "changed" and part.key != "delete_vm"
                 self.failed |= status in ("failed", "unreachable") and not (event.ignored or event.rescued)
             case _:
                 pass
@@ -94,6 +102,10 @@ def rehearse(rehearsal: Rehearsal) -> Job:
             yield from _part(part, rehearsal.name, told)
             if told.failed:
                 break
+        if rehearsal.remove:
+            yield from _part(
+                Part("delete_vm", f"delete-vm {rehearsal.name}", 15, rehearsal.delete), rehearsal.name, told
+            )
     except (KeyboardInterrupt, Interrupted) as interrupt:
         yield _summary(rehearsal, told)
         raise _interrupted(rehearsal, told) from interrupt
@@ -101,6 +113,8 @@ def rehearse(rehearsal: Rehearsal) -> Job:
         yield _summary(rehearsal, told)
         raise
     yield _summary(rehearsal, told)
+    if rehearsal.remove:
+        return
     if told.failed:
         yield Note("the rehearsal stops here; mend it, and the same command goes on", _command(rehearsal), "warning")
     elif not told.changed:
@@ -173,15 +187,9 @@ def _where(rehearsal: Rehearsal) -> Job:
     if host is None:
         return
     yield Note(f"{name} is at {host.vars['ansible_host']}; a shell there", f"provision ssh {name}")
-    yield Note("the same with OpenSSH", ssh_command(host.vars))
+    yield Note("the same with OpenSSH", shlex.join(ssh_command(name, host.vars)))
     yield Note("measure it again", f"provision verify {name}")
     yield Note("remove it", f"provision delete-vm {name} --cloud local")
-
-
-def ssh_command(variables: Mapping[str, Any]) -> str:
-    """The plain `ssh` command line for a host of our inventory."""
-    key, options = variables["ansible_ssh_private_key_file"], variables.get("ansible_ssh_common_args", "")
-    return f"ssh -i {shlex.quote(str(key))} {options} {variables['ansible_user']}@{variables['ansible_host']}"
 
 
 def _command(rehearsal: Rehearsal) -> str:

@@ -12,7 +12,7 @@ import pytest
 from provision.errors import Interrupted, ProvisionError, Unreachable
 from provision.inventory.book import MachineEntry, remember
 from provision.model import Event, Job, Note, Result, Section, Status, Step, Summary, Table
-from provision.rehearsal import Rehearsal, parts, rehearse, ssh_command
+from provision.rehearsal import Rehearsal, parts, rehearse
 from provision.settings import Folders
 
 CREATED = {"address": "172.30.0.2", "user": "provision", "service_port": 8080, "zone": "z"}
@@ -34,6 +34,9 @@ class Played(Rehearsal):
 
     def verify(self) -> Job:
         return self.jobs["verify"]()
+
+    def delete(self) -> Job:
+        return self.jobs["delete_vm"]()
 
 
 def job(*events: Event, ending: BaseException | None = None) -> Callable[[], Job]:
@@ -80,7 +83,7 @@ def remembered(place: Folders) -> None:
 
 
 def told(place: Folders, jobs: dict[str, Callable[[], Job]], name: str = "rehearsal") -> list[Event]:
-    return list(rehearse(Played(name, place, jobs)))
+    return list(rehearse(Played(name, "delete_vm" in jobs, place, jobs)))
 
 
 def summary(events: Sequence[Event]) -> dict[str, Any]:
@@ -141,7 +144,7 @@ def test_the_end_tells_where_it_is_and_what_comes_next(place: Folders) -> None:
     notes = [event for event in events[table:] if isinstance(event, Note)]
     assert [note.command for note in notes] == [
         "provision ssh rehearsal",
-        "ssh -i '/keys/id with blank' -o StrictHostKeyChecking=yes provision@172.30.0.2",
+        "ssh -i '/keys/id with blank' -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes provision@172.30.0.2",
         "provision verify rehearsal",
         "provision delete-vm rehearsal --cloud local",
     ]
@@ -175,7 +178,7 @@ def test_a_measurement_below_target_is_told_like_any_other_end(place: Folders) -
 
 @pytest.mark.parametrize("error", [ProvisionError("no Docker"), Unreachable("no answer")])
 def test_an_error_is_handed_on_after_what_was_done_is_told(place: Folders, error: ProvisionError) -> None:
-    rehearsal = Played("rehearsal", place, {**well(), "deploy": job(ending=error)})
+    rehearsal = Played("rehearsal", False, place, {**well(), "deploy": job(ending=error)})
     events: list[Event] = []
     with pytest.raises(type(error)) as raised:
         events.extend(_kept(rehearse(rehearsal), events))
@@ -188,7 +191,7 @@ def test_an_error_is_handed_on_after_what_was_done_is_told(place: Folders, error
 def test_an_interrupt_says_where_it_was_what_is_left_and_that_it_costs_nothing(
     place: Folders, ending: BaseException
 ) -> None:
-    rehearsal = Played("try", place, {**well(), "deploy": job(Step("try", "compile"), ending=ending)})
+    rehearsal = Played("try", False, place, {**well(), "deploy": job(Step("try", "compile"), ending=ending)})
     events: list[Event] = []
     with pytest.raises(Interrupted) as raised:
         _kept(rehearse(rehearsal), events)
@@ -210,7 +213,7 @@ def test_an_interrupt_thrown_in_from_outside_reaches_the_running_part(place: Fol
             cleaned.append("deploy")
             raise
 
-    running = rehearse(Played("rehearsal", place, {**well(), "deploy": deploying}))
+    running = rehearse(Played("rehearsal", False, place, {**well(), "deploy": deploying}))
     for event in running:
         if isinstance(event, Step):
             break
@@ -228,7 +231,7 @@ def _kept(running: Job, events: list[Event]) -> list[Event]:
 
 
 def test_what_is_there_already_makes_the_parts_shorter(place: Folders) -> None:
-    rehearsal = Rehearsal("rehearsal", place)
+    rehearsal = Rehearsal("rehearsal", False, place)
 
     def expected() -> list[float]:
         return [part.expected_s for part in parts(rehearsal)]
@@ -246,6 +249,17 @@ def test_what_is_there_already_makes_the_parts_shorter(place: Folders) -> None:
     assert sum(repeat) < 60
 
 
-def test_the_ssh_command_can_be_pasted() -> None:
-    variables = {"ansible_host": "h", "ansible_user": "u", "ansible_ssh_private_key_file": "/k"}
-    assert ssh_command(variables).split() == ["ssh", "-i", "/k", "u@h"]
+GONE = job(Result("rehearsal", "delete the machine", "changed"), Summary({"removed": [{"name": "rehearsal"}]}))
+
+
+def test_it_may_be_removed_at_the_end_which_is_no_change_to_tell_of(place: Folders) -> None:
+    events = told(place, {**well("ok"), "delete_vm": GONE})
+    assert summary(events)["delete_vm"] == {"removed": [{"name": "rehearsal"}]}
+    assert summary(events)["changed"] == 0
+    assert not any(isinstance(event, Note) for event in events)
+
+
+def test_a_rehearsal_that_failed_is_removed_too(place: Folders) -> None:
+    broken = {**well(), "create_vm": job(Result("rehearsal", "boot", "failed")), "delete_vm": GONE}
+    events = told(place, broken)
+    assert summary(events).keys() == {"create_vm", "delete_vm", "machine", "changed"}
