@@ -161,7 +161,7 @@ class AptGet:
 
 def does_nothing(simulated: Completed) -> bool:
     """Whether a simulation says that nothing would happen."""
-    return bool(_NOTHING.search(simulated.stdout)) and not re.search(r"^(Inst|Remv|Conf) ", simulated.stdout, re.M)
+    return bool(_NOTHING.search(simulated.stdout)) and not re.search(r"^(Inst|Remv|Purg|Conf) ", simulated.stdout, re.M)
 
 
 def lists_time() -> int:
@@ -188,4 +188,5 @@ def _write_policy(data: bytes) -> None:
 
 def _last(completed: Completed) -> str:
     lines = completed.stderr.strip().splitlines()
-    return lines[-1] if lines else "unknown reason"
+    told = [line for line in lines if "Failed to fetch" in line or line.startswith("E: ")]
+    return (told or lines or ["unknown reason"])[-1]

@@ -119,4 +119,4 @@ def _ssh(args: Mapping[str, Any]) -> Dict[str, str]:
 
 def _trouble(words: "tuple[str, ...]", completed: Completed) -> str:
     lines = [line for line in completed.stderr.strip().splitlines() if line.startswith(("fatal:", "error:"))]
-    return "git %s failed: %s" % (words[0], lines[-1] if lines else completed.stderr.strip())
+    return "git %s failed: %s" % (words[0], lines[0] if lines else completed.stderr.strip())

@@ -92,7 +92,7 @@ def _told(completed: Completed) -> Values:
 def _diff(simulated: Completed) -> Tuple[str, str]:
     """Before and after: packages that go, and packages that come."""
     lines = simulated.stdout.splitlines()
-    gone = [line[5:] for line in lines if line.startswith("Remv ")]
+    gone = [line[5:] for line in lines if line.startswith(("Remv ", "Purg "))]
     come = [line[5:] for line in lines if line.startswith("Inst ")]
     return "".join(line + "\n" for line in gone), "".join(line + "\n" for line in come)
 

@@ -60,10 +60,13 @@ def _look_file(args: Mapping[str, Any], target: Target, source: Source) -> Answe
     want = attributes.wanted(args)
     if want.mode == "preserve":
         want = want._replace(mode=source.mode)
+    elif want.mode is None and source.path and os.path.exists(dest):
+        want = want._replace(mode=source.mode)  # as in Ansible, a file here brings its mode to one that it replaces
     folder = _folder_change(args, dest, target)
     if same_content(dest, source.digest, source.size):
         values["checksum"] = hashes(dest, "sha1")[0]
-        return together("copy", [attributes.look(dest, want)], **values) or Unchanged(values)
+        change = attributes.look(dest, attributes.wanted(args) if args["mode"] is None else want)
+        return together("copy", [change], **values) or Unchanged(values)
     return together("copy", [folder, _replacement(args, target, source, dest, want)], **values)
 
 

@@ -48,7 +48,7 @@ def entries(args: Mapping[str, Any]) -> List[Dict[str, Any]]:
     """The tree of a folder on this machine, for `remote_src`: a final slash means what is in it, not itself."""
     source = str(args["src"])
     top = "" if source.endswith("/") else os.path.basename(source)
-    found: List[Dict[str, Any]] = [{"path": top, "kind": "directory"}] if top else []
+    found: List[Dict[str, Any]] = [_entry(source, top, True)] if top else []
     for folder, names, files in os.walk(source, followlinks=bool(args.get("local_follow", True))):
         inside = os.path.normpath(os.path.join(top, os.path.relpath(folder, source)))
         for name in sorted(names + files):
@@ -64,7 +64,7 @@ def _entry(path: str, inside: str, follow: bool) -> Dict[str, Any]:
         return {"path": inside, "kind": "link", "target": os.readlink(path)}
     status = os.stat(path)
     if stat.S_ISDIR(status.st_mode):
-        return {"path": inside, "kind": "directory"}
+        return {"path": inside, "kind": "directory", "mode": stat.S_IMODE(status.st_mode)}
     return {
         "path": inside,
         "digest": hashes(path, "sha256")[0],
@@ -77,7 +77,7 @@ def _entry(path: str, inside: str, follow: bool) -> Dict[str, Any]:
 def _folder_changes(args: Mapping[str, Any], dest: str, tree: List[Entry]) -> Iterator[Optional[Change]]:
     """Every folder that is named, or that a file needs; existing named ones get `directory_mode` and owner."""
     want = attributes.wanted(args)._replace(mode=args.get("directory_mode"))
-    named = [entry.path for entry in tree if entry.kind == "directory"]
+    named = {entry.path: entry.mode for entry in tree if entry.kind == "directory"}
     needed = {os.path.dirname(entry.path) for entry in tree} | {""}
     planned: "set[str]" = set()
     for path in sorted(needed | set(named)):
@@ -85,7 +85,7 @@ def _folder_changes(args: Mapping[str, Any], dest: str, tree: List[Entry]) -> It
         lacking = [one for one in folders.missing(folder) if one not in planned]
         planned.update(lacking)
         if lacking:
-            yield folders.create(folder, want)
+            yield folders.create(folder, want if want.mode is not None else want._replace(mode=named.get(path)))
         elif path in named and os.path.isdir(folder):
             yield attributes.look(folder, want)
 
@@ -136,7 +136,7 @@ def _content_change(args: Mapping[str, Any], target: Target, dest: str, lacking:
                 target,
                 temporary,
                 path,
-                _for_entry(want, entry),
+                _for_new_entry(want, entry),
                 args["validate"],
                 args["backup"],
                 args["unsafe_writes"],
@@ -160,6 +160,12 @@ def _diff(target: Target, path: str, entry: Entry) -> Change:
 
 def _for_entry(want: Wanted, entry: Entry) -> Wanted:
     return want._replace(mode=entry.mode) if want.mode == "preserve" else want
+
+
+def _for_new_entry(want: Wanted, entry: Entry) -> Wanted:
+    """A file of this machine brings its mode along, unless another is asked for."""
+    bring = want.mode == "preserve" or (want.mode is None and entry.source)
+    return want._replace(mode=entry.mode) if bring else want
 
 
 def _same(path: str, entry: Entry) -> bool:

@@ -39,7 +39,7 @@ def look(args: Mapping[str, Any], target: Target) -> Answer:
     if not is_new and wishes is not None and args["state"] in ("present", "absent") and not args["editable"]:
         has = _installed(args, target, environment)
         if all(_satisfied(wish, has) == (args["state"] == "present") for wish in wishes):
-            return Unchanged({**values, "cmd": _command(args, target, environment, []), "stdout": "", "stderr": ""})
+            return Unchanged({**values, "cmd": _command(args, target, environment, wishes), "stdout": "", "stderr": ""})
     make = Change("make %s" % environment, lambda: _make(args, target, environment)) if is_new else None
     change = Change("pip %s" % args["state"], lambda: _run(args, target, environment, is_new))
     return together("pip", [make, change], **values)

@@ -32,7 +32,9 @@ def look(args: Mapping[str, Any], target: Target) -> Answer:
     values = _values(args, reply, content, int(time.monotonic() - start))
     if reply.status not in args["status_code"]:
         msg = "Status code was %s and not %s: %s" % (reply.status, args["status_code"], reply.message())
-        raise Failed(msg, **{**values, "content": _text(content, reply)})
+        values.update(content=_text(content, reply))
+        del values["msg"]
+        raise Failed(msg, **values)
     return _kept(args, target, reply, content, values)
 
 
