@@ -65,8 +65,8 @@ class Shape:
 
     @property
     def gpu(self) -> str:
-        """`nvidia-l4` or `2 x nvidia-l4`; empty without."""
-        return f"{self.count} x {self.accelerator}" if self.count > 1 else self.accelerator
+        """`nvidia-l4` or `nvidia-l4:2`, as `--gpu` takes it; empty without."""
+        return f"{self.accelerator}:{self.count}" if self.count > 1 else self.accelerator
 
     @property
     def disk_type(self) -> str:

@@ -91,6 +91,16 @@ class Cloud:
         *_, last = self._states(doing, operation, "wait")
         return last
 
+    def settle(self, operation: Json) -> Fault | None:
+        """Wait for somebody else's operation; its failure is theirs and comes back as a value."""
+        try:
+            self.wait("wait", operation)
+        except CloudError as error:
+            if error.fault.kind in faults.RETRIED:
+                raise
+            return error.fault
+        return None
+
     def watch(self, doing: str, operation: Json) -> Iterator[Json]:
         """The operation again and again until it is DONE, for whoever wants to tell how far it is."""
         return self._states(doing, operation, "get")

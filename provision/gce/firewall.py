@@ -99,12 +99,19 @@ def of_machine(cloud: Cloud, machine: str, public_key: str) -> tuple[Json, ...]:
     return tuple(row for row in _all(cloud) if is_ours(row, machine, public_key))
 
 
-def machines_with_rules(cloud: Cloud, public_key: str) -> frozenset[str]:
-    """Names of machines that rules of ours stand for, also when the machine is gone."""
-    words = [str(row.get("description", "")).split() for row in _all(cloud)]
-    mark = f"key={key_mark(public_key)}"
-    ours = [said for said in words if "managed-by=provision" in said and mark in said]
-    return frozenset(word[len("machine=") :] for said in ours for word in said if word.startswith("machine="))
+def ours_by_machine(cloud: Cloud, public_key: str) -> Mapping[str, tuple[str, ...]]:
+    """Machine -> names of the rules of ours that stand for it, also when the machine is gone."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in _all(cloud):
+        machine = _machine_of(row)
+        if machine and is_ours(row, machine, public_key):
+            found[machine] = (*found.get(machine, ()), str(row["name"]))
+    return found
+
+
+def _machine_of(row: Json) -> str:
+    words = str(row.get("description", "")).split()
+    return next((word[len("machine=") :] for word in words if word.startswith("machine=")), "")
 
 
 def _all(cloud: Cloud) -> list[dict[str, Any]]:

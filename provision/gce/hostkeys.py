@@ -115,7 +115,10 @@ def _lines(known_hosts: Path) -> list[str]:
 
 
 def _rewrite(known_hosts: Path, lines: list[str]) -> None:
-    """Replace the file in one go: a reader never sees half of it."""
+    """Replace the file in one go: a reader never sees half of it. Without lines there is no file."""
+    if not lines:
+        known_hosts.unlink(missing_ok=True)
+        return
     beside = known_hosts.with_name(f".{known_hosts.name}.{os.getpid()}")
     beside.write_text("".join(f"{line}\n" for line in lines))
     beside.chmod(0o600)

@@ -147,6 +147,7 @@ class Machine:
     max_run_s: int | None = None
     max_run_action: str = ""
     created: str = ""
+    started: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
 
@@ -185,6 +186,7 @@ def read_machine(row: Json) -> Machine:
         max_run_s=int(seconds) if seconds is not None else None,
         max_run_action=str(rules.get("instanceTerminationAction", "")).lower(),
         created=str(row.get("creationTimestamp", "")),
+        started=str(row.get("lastStartTimestamp", "")),
         labels=dict(row.get("labels") or {}),
         tags=tuple((row.get("tags") or {}).get("items") or ()),
     )
@@ -193,7 +195,7 @@ def read_machine(row: Json) -> Machine:
 def _gpu(row: Json) -> str:
     part = (row.get("guestAccelerators") or [{}])[0]
     name, count = last_part(str(part.get("acceleratorType", ""))), int(part.get("acceleratorCount", 0))
-    return f"{count} x {name}" if count > 1 else name
+    return f"{name}:{count}" if count > 1 else name
 
 
 def differences(request: VmRequest, machine: Machine) -> tuple[tuple[str, str, str], ...]:

@@ -64,3 +64,14 @@ def written(folders: Folders, wanted: MachineEntry) -> bool:
         return False
     remember(folders.inventory, wanted)
     return True
+
+
+def belongs(place: Place, variables: Mapping[str, Any]) -> bool:
+    """Whether an entry stands for a machine of that cloud and project."""
+    here = (place.kind, place.cloud.project)
+    return (variables.get("provision_cloud"), variables.get("provision_project")) == here
+
+
+def service_port(folders: Folders, name: str, default: int = 8080) -> int:
+    """The port that the machine's rule was made for."""
+    return int(known(folders).get(name, {}).get("provision_service_port", default))

@@ -26,30 +26,43 @@ class Place:
     caller: str = ""
     caller_url: str = ""
 
+    @property
+    def flags(self) -> str:
+        """What a command needs to mean this cloud, with a blank before it; for hints."""
+        return " --cloud local" if self.kind == "local" else f" --project {self.cloud.project}"
+
     def caller_range(self) -> str:
         """The range that holds the address we come from, and no other."""
         return caller.as_range(self.caller or caller.public_address(self.caller_url))
 
 
-def kind_for(settings: Settings, machine: Mapping[str, object] | None = None) -> Kind:
-    """The cloud that was named, else the one that the machine is in by the inventory, else Google's."""
-    known = str((machine or {}).get("provision_cloud", ""))
-    if settings.given("cloud") and settings["cloud"]:
-        return _kind(str(settings["cloud"]))
-    return _kind(known or "gce")
+def kind_for(settings: Settings, machine: Mapping[str, object], unknown: Kind = "gce") -> Kind:
+    """The cloud that was named, else the one that the machine is in by the inventory, else `unknown`."""
+    return _kind(str(settings["cloud"] or machine.get("provision_cloud") or unknown))
 
 
-def kinds_in_play(
+def likely_kind(settings: Settings, folders: Folders) -> Kind:
+    """Where a machine may be that the inventory does not know: who has no project has only the embedded cloud."""
+    return "local" if folders.local_cloud.is_dir() and not settings["project"] else "gce"
+
+
+def clouds_in_play(
     settings: Settings, machines: Mapping[str, Mapping[str, object]], folders: Folders
-) -> tuple[Kind, ...]:
-    """The named cloud, else every one that can have machines of ours."""
-    if settings["cloud"]:
-        return (_kind(str(settings["cloud"])),)
-    known = {str(variables.get("provision_cloud", "")) for variables in machines.values()}
-    local = "local" in known or folders.local_cloud.is_dir()
-    google_too = "gce" in known or bool(settings["project"])
-    kinds: tuple[Kind, ...] = (*(("local",) if local else ()), *(("gce",) if google_too else ()))
-    return kinds or ("gce",)
+) -> tuple[tuple[Kind, str], ...]:
+    """Cloud and project: the named cloud, else every one that can have machines of ours."""
+    entries = list(machines.values())
+    theirs = {str(entry.get("provision_project", "")) for entry in entries if entry.get("provision_cloud") == "gce"}
+    google_too = tuple(("gce", project) for project in sorted({*theirs, str(settings["project"])} - {""}))
+    local = folders.local_cloud.is_dir() or any(entry.get("provision_cloud") == "local" for entry in entries)
+    match settings["cloud"]:
+        case "local":
+            return (("local", ""),)
+        case "gce" if settings["project"]:
+            return (("gce", str(settings["project"])),)
+        case "gce":
+            return google_too or (("gce", ""),)  # type: ignore[return-value]
+        case _:
+            return (*((("local", ""),) if local else ()), *google_too)
 
 
 def _kind(word: str) -> Kind:
@@ -60,9 +73,9 @@ def _kind(word: str) -> Kind:
     raise UsageProblem(f"there is no cloud `{word}`", hint="`--cloud gce` or `--cloud local`")
 
 
-def project_of(settings: Settings, machine: Mapping[str, object] | None = None) -> str:
+def project_of(settings: Settings, machine: Mapping[str, object]) -> str:
     """The project that was named, else the one that the machine is in."""
-    return str(settings["project"] or (machine or {}).get("provision_project", ""))
+    return str(settings["project"] or machine.get("provision_project", ""))
 
 
 @contextmanager
@@ -82,3 +95,15 @@ def inside(opened: AbstractContextManager[Place], job: Callable[[Place], Job]) -
     """The job, with the cloud open for exactly as long as it runs."""
     with opened as place:
         yield from job(place)
+
+
+def inside_of(
+    settings: Settings,
+    places: Folders,
+    machine: Mapping[str, object],
+    job: Callable[[Place], Job],
+    unknown: Kind = "gce",
+) -> Job:
+    """The job in the cloud that a machine is in by settings or inventory."""
+    kind = kind_for(settings, machine, unknown)
+    return inside(open_cloud(kind, settings, places, project_of(settings, machine)), job)

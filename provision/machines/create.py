@@ -16,6 +16,7 @@ from provision.gce.instance import Machine, differences, spell_duration
 from provision.machines import arrival, book
 from provision.machines.clouds import Place
 from provision.machines.keys import KeyPair, key_pair
+from provision.machines.lifecycle import ASLEEP, awake
 from provision.machines.steps import Done, step
 from provision.machines.wish import Plan, Wish, make_plan
 from provision.model import Event, Job, Note, Progress, Result, Step, Summary, Table
@@ -26,8 +27,6 @@ MACHINE = "create the machine"
 KNOWN = "pin its host key"
 REACHED = "log in over SSH"
 WRITTEN = "write it into the inventory"
-
-_ASLEEP = ("TERMINATED", "STOPPED", "SUSPENDED")
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,7 @@ class Found:
 
 def create_vm(place: Place, wish: Wish, dry_run: bool = False) -> Job:
     """Make the machine, or find it as wanted. Whatever an interrupted run has left is taken up where it stopped."""
+    _refuse_double(place, wish.name)
     keys = key_pair(place.folders.ssh)
     plan = yield from step(wish.name, CHECK, lambda: _planned(place, wish, keys), expected_s=2)
     found = yield from _look(place, plan, keys)
@@ -53,7 +53,7 @@ def create_vm(place: Place, wish: Wish, dry_run: bool = False) -> Job:
         machine = yield from _made(place, plan, found, left)
         yield from _reached(place, plan, machine, keys)
     except KeyboardInterrupt as interrupt:
-        raise _interrupted(plan, left) from interrupt
+        raise _interrupted(place, plan, left) from interrupt
 
 
 def _planned(place: Place, wish: Wish, keys: KeyPair) -> Done[Plan]:
@@ -75,17 +75,29 @@ def _look(place: Place, plan: Plan, keys: KeyPair) -> Generator[Event, None, Fou
     table = _differences(plan, machine, rules) if machine else ()
     if table:
         yield Table(f"{request.name} is not what is asked for", ("setting", "it has", "asked for"), table)
-        raise _different(request.name, table)
+        raise _different(place, request.name, table)
     return Found(machine, rules)
 
 
 def _rest(place: Place, operation: dict[str, Any]) -> Done[None]:
-    """An earlier operation's failure is its own: what counts is what is there afterwards."""
-    try:
-        place.cloud.wait("wait", operation)
-    except CloudError as error:
-        return Done(None, data={"failed": error.what})
-    return Done(None)
+    """How an earlier operation ends is its own: what counts is what is there afterwards."""
+    fault = place.cloud.settle(operation)
+    return Done(None, data={"failed": fault.message} if fault else {})
+
+
+def _refuse_double(place: Place, name: str) -> None:
+    """One name is one host, in whichever cloud."""
+    host = book.find(place.folders, name)
+    if host is None or book.belongs(place, host.vars):
+        return
+    cloud = host.vars.get("provision_cloud")
+    raise UsageProblem(
+        f"the name {name} is taken in {place.folders.inventory}",
+        f"by a machine in the cloud `{cloud}`" if cloud else "by a host that was not made here",
+        f"choose another name, or `provision delete-vm {name} --cloud {cloud}` first"
+        if cloud
+        else "choose another name",
+    )
 
 
 def _refuse_strangers(
@@ -126,11 +138,11 @@ def _spoken(sources: str, ranges: tuple[str, ...]) -> str:
     return "your address" if sources == "caller" else ", ".join(ranges)
 
 
-def _different(name: str, table: tuple[tuple[str, str, str], ...]) -> UsageProblem:
+def _different(place: Place, name: str, table: tuple[tuple[str, str, str], ...]) -> UsageProblem:
     return UsageProblem(
         f"{name} exists and differs in {', '.join(row[0] for row in table)}",
         "; ".join(f"{setting}: it has {has or 'none'}, asked for {asked or 'none'}" for setting, has, asked in table),
-        f"ask for what it has, take another name, or `provision delete-vm {name}` first",
+        f"ask for what it has, take another name, or `provision delete-vm {name}{place.flags}` first",
     )
 
 
@@ -183,11 +195,11 @@ def _rehearsed(plan: Plan, found: Found) -> Job:
         row = found.rules.get(rule.name)
         fine = row is not None and firewall.is_as_wanted(row, rule)
         yield _foretold(request.name, f"firewall rule {rule.name}", not fine)
-    yield _foretold(request.name, MACHINE, found.machine is None or found.machine.status in _ASLEEP)
+    yield _foretold(request.name, MACHINE, found.machine is None or found.machine.status in ASLEEP)
     yield _foretold(request.name, WRITTEN, found.machine is None)
     yield Summary({**_asked_data(plan), "dry_run": True})
     if found.machine is None:
-        yield Note("nothing was done", command=f"provision create-vm {request.name}")
+        yield Note("nothing was done; the same command without `--dry-run` does it")
 
 
 def _foretold(name: str, title: str, change: bool) -> Result:
@@ -253,8 +265,8 @@ def _machine(place: Place, plan: Plan, found: Found, left: list[str]) -> Generat
         left.append(f"perhaps the machine {request.name}, which costs money while it runs")
         return (yield from _insert(place, plan))
     left.append(f"the machine {request.name}, which costs money while it runs")
-    if machine.status in _ASLEEP:
-        return (yield from step(request.name, "start the machine", partial(_wake, place, machine), _boot_s(plan)))
+    if machine.status in ASLEEP:
+        return (yield from step(request.name, "start the machine", partial(awake, place, machine), _boot_s(plan)))
     return (yield from step(request.name, MACHINE, lambda: Done(machine, data=_machine_data(machine))))
 
 
@@ -270,12 +282,6 @@ def _insert(place: Place, plan: Plan) -> Generator[Event, None, Machine]:
     machine = arrival.running(place.cloud, plan.request.zone, name)
     yield Result(name, MACHINE, "changed", time.monotonic() - started, _machine_data(machine))
     return machine
-
-
-def _wake(place: Place, machine: Machine) -> Done[Machine]:
-    instances.start(place.cloud, machine)
-    awake = arrival.running(place.cloud, machine.zone, machine.name)
-    return Done(awake, True, _machine_data(awake))
 
 
 def _machine_data(machine: Machine) -> dict[str, Any]:
@@ -310,12 +316,12 @@ def _reached(place: Place, plan: Plan, machine: Machine, keys: KeyPair) -> Job:
     yield Note(f"{name} is there at {machine.reachable_at}", command=f"provision deploy {name} --native")
 
 
-def _interrupted(plan: Plan, left: list[str]) -> Interrupted:
+def _interrupted(place: Place, plan: Plan, left: list[str]) -> Interrupted:
     name = plan.request.name
     if not left:
-        return Interrupted("interrupted", "nothing was made", f"`provision create-vm {name}`")
+        return Interrupted("interrupted", "nothing was made")
     return Interrupted(
         "interrupted",
         f"left behind: {'; '.join(left)}. The same command again goes on from here",
-        f"`provision delete-vm {name}` removes it all",
+        f"to remove it all: `provision delete-vm {name}{place.flags}`",
     )
