@@ -14,6 +14,11 @@ from provision.agent.process import Completed, words
 from provision.agent.target import Target, failed
 
 _NAME = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)$")
+_LIST = """
+from importlib.metadata import distributions
+for one in distributions():
+    print("%s==%s" % (one.metadata["Name"], one.version))
+"""
 _VERBS = {
     "present": ["install"],
     "latest": ["install", "-U"],
@@ -36,10 +41,12 @@ def look(args: Mapping[str, Any], target: Target) -> Answer:
     }
     environment = _environment(args)
     is_new = bool(environment) and not os.path.exists(os.path.join(environment, "bin", "python"))
-    if not is_new and wishes is not None and args["state"] in ("present", "absent") and not args["editable"]:
+    plain = _required(args) if wishes is None else wishes
+    if not is_new and plain is not None and args["state"] in ("present", "absent") and not args["editable"]:
         has = _installed(args, target, environment)
-        if all(_satisfied(wish, has) == (args["state"] == "present") for wish in wishes):
-            return Unchanged({**values, "cmd": _command(args, target, environment, wishes), "stdout": "", "stderr": ""})
+        if all(_satisfied(wish, has) == (args["state"] == "present") for wish in plain):
+            command = _command(args, target, environment, wishes or [])
+            return Unchanged({**values, "cmd": command, "stdout": "", "stderr": ""})
     make = Change("make %s" % environment, lambda: _make(args, target, environment)) if is_new else None
     change = Change("pip %s" % args["state"], lambda: _run(args, target, environment, is_new))
     return together("pip", [make, change], **values)
@@ -56,6 +63,18 @@ def _wishes(args: Mapping[str, Any]) -> Optional[List[str]]:
         raise Failed("'version' argument is ambiguous when installing multiple package distributions. Please specify")
     sign = "" if args["version"][:1] in "=<>!~" else "=="
     return [names[0] + sign + args["version"]]
+
+
+def _required(args: Mapping[str, Any]) -> Optional[List[str]]:
+    """The lines of a requirements file that holds names and versions only; None for one that only pip understands."""
+    try:
+        with open(os.path.join(_folder(args) or "", args["requirements"]), encoding="utf-8") as file:
+            lines = [line.split(" #")[0].strip() for line in file]
+    except (OSError, UnicodeDecodeError):
+        return None
+    wishes = [line for line in lines if line and not line.startswith("#")]
+    simple = all(_NAME.match(wish) and not re.search(r"[;\\@]|://", wish) for wish in wishes)
+    return wishes if wishes and simple else None
 
 
 def _joined(names: List[str]) -> List[str]:
@@ -88,8 +107,11 @@ def _pip(args: Mapping[str, Any], target: Target, environment: str) -> List[str]
 
 
 def _installed(args: Mapping[str, Any], target: Target, environment: str) -> Dict[str, str]:
-    """Name -> version of what pip sees."""
-    argv = [*_pip(args, target, environment), "list", "--format=freeze", "--disable-pip-version-check"]
+    """Name -> version of what pip sees. An environment's own Python tells it ten times faster than its pip."""
+    if environment:
+        argv = [os.path.join(environment, "bin", "python"), "-c", _LIST]
+    else:
+        argv = [*_pip(args, target, environment), "list", "--format=freeze", "--disable-pip-version-check"]
     completed = target.query(*argv, cwd=_folder(args))
     if completed.rc:
         raise failed(argv, completed)
