@@ -23,8 +23,8 @@ Write = Callable[[str, str], Path]
 LEVELS = [
     "other_role_defaults", "role_defaults", "inventory_all", "inventory_group", "group_vars_all", "play_group_vars_all",
     "group_vars_group", "play_group_vars_group", "inventory_host", "host_vars", "play_host_vars", "play_vars",
-    "vars_files", "other_role_vars", "role_vars", "role_entry_vars", "block_vars", "task_vars", "include_vars", "set_fact",
-    "role_params", "extra_vars",
+    "vars_files", "other_role_vars", "role_vars", "role_entry_vars", "block_vars", "task_vars", "include_vars",
+    "set_fact", "role_params", "extra_vars",
 ]  # fmt: skip
 PAIRS = [f"{a}__{b}" for a, b in itertools.combinations(LEVELS, 2)]
 
