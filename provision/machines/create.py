@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Generator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from provision.errors import Interrupted, UsageProblem
+from provision.errors import Interrupted
 from provision.gce import firewall, instances
 from provision.gce.faults import CloudError
 from provision.gce.firewall import Rule
-from provision.gce.instance import Machine, differences, spell_duration
+from provision.gce.instance import Machine, spell_duration
 from provision.machines import arrival, book
+from provision.machines.access import put
 from provision.machines.clouds import Place
+from provision.machines.existing import Found, look, refuse_double
 from provision.machines.keys import KeyPair, key_pair
 from provision.machines.lifecycle import ASLEEP, awake
 from provision.machines.steps import Done, step
@@ -29,20 +31,12 @@ REACHED = "log in over SSH"
 WRITTEN = "write it into the inventory"
 
 
-@dataclass(frozen=True)
-class Found:
-    """What is there already under the name: the machine, and rows of rules by name."""
-
-    machine: Machine | None
-    rules: Mapping[str, Mapping[str, Any]]
-
-
 def create_vm(place: Place, wish: Wish, dry_run: bool = False) -> Job:
     """Make the machine, or find it as wanted. Whatever an interrupted run has left is taken up where it stopped."""
-    _refuse_double(place, wish.name)
+    refuse_double(place, wish.name)
     keys = key_pair(place.folders.ssh)
     plan = yield from step(wish.name, CHECK, lambda: _planned(place, wish, keys), expected_s=2)
-    found = yield from _look(place, plan, keys)
+    found = yield from look(place, plan, keys)
     yield from (Note(warning, level="warning") for warning in _warnings(place, plan))
     if dry_run:
         yield from _rehearsed(plan, found)
@@ -59,91 +53,6 @@ def create_vm(place: Place, wish: Wish, dry_run: bool = False) -> Job:
 def _planned(place: Place, wish: Wish, keys: KeyPair) -> Done[Plan]:
     plan = make_plan(place, wish, keys)
     return Done(plan, data={"zone": plan.request.zone, "machine_type": plan.request.shape.machine_type})
-
-
-def _look(place: Place, plan: Plan, keys: KeyPair) -> Generator[Event, None, Found]:
-    """What is there, after everything that still moves has come to rest. Refuses what is not ours or different."""
-    request = plan.request
-    machine = instances.find(place.cloud, request.name)
-    zone = machine.zone if machine else request.zone
-    for operation in instances.unfinished(place.cloud, zone, request.name):
-        title = f"wait for the {operation.get('operationType', 'operation')} that is under way"
-        yield from step(request.name, title, partial(_rest, place, operation))
-        machine = instances.find(place.cloud, request.name)
-    rules = {rule.name: row for rule in plan.rules if (row := firewall.find(place.cloud, rule.name))}
-    _refuse_strangers(request.name, machine, rules, keys)
-    table = _differences(plan, machine, rules) if machine else ()
-    if table:
-        yield Table(f"{request.name} is not what is asked for", ("setting", "it has", "asked for"), table)
-        raise _different(place, request.name, table)
-    return Found(machine, rules)
-
-
-def _rest(place: Place, operation: dict[str, Any]) -> Done[None]:
-    """How an earlier operation ends is its own: what counts is what is there afterwards."""
-    fault = place.cloud.settle(operation)
-    return Done(None, data={"failed": fault.message} if fault else {})
-
-
-def _refuse_double(place: Place, name: str) -> None:
-    """One name is one host, in whichever cloud."""
-    host = book.find(place.folders, name)
-    if host is None or book.belongs(place, host.vars):
-        return
-    cloud = host.vars.get("provision_cloud")
-    raise UsageProblem(
-        f"the name {name} is taken in {place.folders.inventory}",
-        f"by a machine in the cloud `{cloud}`" if cloud else "by a host that was not made here",
-        f"choose another name, or `provision delete-vm {name} --cloud {cloud}` first"
-        if cloud
-        else "choose another name",
-    )
-
-
-def _refuse_strangers(
-    name: str, machine: Machine | None, rules: Mapping[str, Mapping[str, Any]], keys: KeyPair
-) -> None:
-    if machine and not machine.made_by(keys.public):
-        raise UsageProblem(
-            f"the name {name} is taken by a machine that was not made here",
-            f"it is in {machine.zone}, and it does not carry our label and key",
-            "choose another name",
-        )
-    foreign = [rule for rule, row in rules.items() if not firewall.is_ours(row, name, keys.public)]
-    if foreign:
-        raise UsageProblem(
-            f"the firewall rule {foreign[0]} was not made here", "it is in the way of our own", "choose another name"
-        )
-
-
-def _differences(
-    plan: Plan, machine: Machine, rules: Mapping[str, Mapping[str, Any]]
-) -> tuple[tuple[str, str, str], ...]:
-    """Where machine and rules differ from what is asked for. Another address of yours is no difference."""
-    told = list(differences(plan.request, machine))
-    for rule in plan.rules:
-        row = rules.get(rule.name)
-        if row is None:
-            continue
-        asked, has = _spoken(rule.sources, rule.ranges), _spoken(firewall.sources_of(row), firewall.ranges_of(row))
-        pairs = (
-            (f"allow ({rule.purpose})", has, asked),
-            (f"port ({rule.purpose})", ",".join(firewall.ports_of(row)), str(rule.port)),
-        )
-        told += [pair for pair in pairs if pair[1] != pair[2]]
-    return tuple(told)
-
-
-def _spoken(sources: str, ranges: tuple[str, ...]) -> str:
-    return "your address" if sources == "caller" else ", ".join(ranges)
-
-
-def _different(place: Place, name: str, table: tuple[tuple[str, str, str], ...]) -> UsageProblem:
-    return UsageProblem(
-        f"{name} exists and differs in {', '.join(row[0] for row in table)}",
-        "; ".join(f"{setting}: it has {has or 'none'}, asked for {asked or 'none'}" for setting, has, asked in table),
-        f"ask for what it has, take another name, or `provision delete-vm {name}{place.flags}` first",
-    )
 
 
 def _warnings(place: Place, plan: Plan) -> tuple[str, ...]:
@@ -238,18 +147,8 @@ def _made(place: Place, plan: Plan, found: Found, left: list[str]) -> Generator[
 
 
 def _open(place: Place, rules: tuple[Rule, ...], found: Found) -> Done[None]:
-    changed = [rule for rule in rules if _opened(place, rule, found.rules.get(rule.name))]
+    changed = [rule for rule in rules if put(place, rule, found.rules.get(rule.name))]
     return Done(None, bool(changed), {"rules": [rule.name for rule in rules], "allow": list(rules[0].ranges)})
-
-
-def _opened(place: Place, rule: Rule, row: Mapping[str, Any] | None) -> bool:
-    if row is None:
-        firewall.insert(place.cloud, rule)
-    elif firewall.is_as_wanted(row, rule):
-        return False
-    else:
-        firewall.patch(place.cloud, rule)
-    return True
 
 
 def _close(place: Place, rules: list[Rule]) -> Done[None]:
@@ -262,12 +161,18 @@ def _close(place: Place, rules: list[Rule]) -> Done[None]:
 def _machine(place: Place, plan: Plan, found: Found, left: list[str]) -> Generator[Event, None, Machine]:
     request, machine = plan.request, found.machine
     if machine is None:
-        left.append(f"perhaps the machine {request.name}, which costs money while it runs")
-        return (yield from _insert(place, plan))
-    left.append(f"the machine {request.name}, which costs money while it runs")
+        left.append(f"perhaps the machine {request.name}, {_cost(plan)}")
+        machine = yield from _insert(place, plan)
+        left[-1] = f"the machine {request.name}, {_cost(plan)}"
+        return machine
+    left.append(f"the machine {request.name}, {_cost(plan)}")
     if machine.status in ASLEEP:
         return (yield from step(request.name, "start the machine", partial(awake, place, machine), _boot_s(plan)))
     return (yield from step(request.name, MACHINE, lambda: Done(machine, data=_machine_data(machine))))
+
+
+def _cost(plan: Plan) -> str:
+    return "which costs nothing" if plan.kind == "local" else "which costs money until it is deleted"
 
 
 def _boot_s(plan: Plan) -> float:

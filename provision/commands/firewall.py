@@ -1,0 +1,26 @@
+"""`provision firewall`: who may reach a machine."""
+
+from __future__ import annotations
+
+import click
+
+from provision.commands.options import CloudChoice, Output, cloud_options, finish, host_argument, output_options
+
+
+@click.command("firewall")
+@host_argument()
+@click.option("--allow", multiple=True, metavar="CIDR", help="Open SSH and the service to these alone; repeatable.")
+@click.option("--mine", is_flag=True, help="Open them to your present address alone.")
+@cloud_options
+@output_options
+def command(name: str, allow: tuple[str, ...], mine: bool, cloud: CloudChoice, output: Output) -> None:
+    """Show or change who may reach a machine."""
+    from provision.machines import book
+    from provision.machines.access import access
+    from provision.machines.clouds import inside_of, likely_kind
+    from provision.settings import folders, load
+
+    settings, places = load(cloud.flags), folders()
+    machine, unknown = book.known(places).get(name, {}), likely_kind(settings, places)
+    job = inside_of(settings, places, machine, lambda place: access(place, name, allow, mine), unknown)
+    finish(job, "firewall", output)
