@@ -11,7 +11,7 @@ from typing import Any
 
 from provision.engine.once import Once
 from provision.engine.options import RunOptions
-from provision.engine.selection import starting_at
+from provision.engine.selection import starting_at, tasks_of
 from provision.engine.state import Emit, HostState, TaskFailed
 from provision.engine.view import Scope
 from provision.engine.walk import Walk
@@ -33,6 +33,7 @@ class _Delivered:
 
 def run(plays: Sequence[Play], inventory: Inventory, options: RunOptions) -> Job:
     """Run the plays one after the other, each on all of its hosts at once. Closing the iterator hangs up everywhere."""
+    yield from _lacking(plays)
     states: dict[str, HostState] = {}
     started = not options.start_at_task
     try:
@@ -48,6 +49,14 @@ def run(plays: Sequence[Play], inventory: Inventory, options: RunOptions) -> Job
             state.close()
     if not started:
         raise UsageProblem(f"no task is called {options.start_at_task!r}", hint="--list-tasks shows the names")
+
+
+def _lacking(plays: Sequence[Play]) -> Job:
+    """One warning that names every module we do not have; such a task fails only where it would really run."""
+    tasks = [task for play in plays for task in tasks_of((*play.tasks, *play.handlers)) if task.lacking]
+    if tasks:
+        named = ", ".join(f"{task.action} ({task.where})" for task in tasks)
+        yield Note(f"modules of Ansible that provision does not have: {named}", level="warning")
 
 
 def _play(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from provision.playbook.values import Block, Node, Task
@@ -11,6 +12,15 @@ def wanted_by_tags(tags: frozenset[str], only: frozenset[str], skip: frozenset[s
     """Ansible's rule: `always` runs unless skipped, `never` only when asked; `tagged`, `untagged`, `all` are words."""
     own = tags or frozenset({"untagged"})
     return _asked_for(own, only or frozenset({"all"})) and not _refused(own, skip)
+
+
+def tasks_of(nodes: Iterable[Node]) -> Iterator[Task]:
+    """Every task, those of blocks and their rescue and always sections too."""
+    for node in nodes:
+        if isinstance(node, Task):
+            yield node
+        else:
+            yield from tasks_of((*node.block, *node.rescue, *node.always))
 
 
 def _asked_for(own: frozenset[str], only: frozenset[str]) -> bool:

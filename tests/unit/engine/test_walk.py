@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provision.errors import ProvisionError
-from provision.model import Result, Section
+from provision.model import Note, Result, Section
 
 from .conftest import Lab, results, statuses
 
@@ -291,6 +291,15 @@ def test_environment_is_merged_and_rendered(lab: Lab) -> None:
 def test_a_module_that_we_lack_fails_only_where_it_would_run(lab: Lab) -> None:
     events = lab.tasks("- zypper: {name: x}\n  when: false\n- zypper: {name: x}")
     assert statuses(events) == ["skipped", "failed"]
+
+
+def test_modules_that_we_lack_are_named_in_one_warning_before_anything_runs(lab: Lab) -> None:
+    events = lab.tasks(
+        "- command: x\n- block:\n    - zypper: {name: x}\n      when: false\n- dnf: {name: y}\n  when: false"
+    )
+    assert isinstance(events[0], Note)
+    assert "zypper" in events[0].text and "dnf" in events[0].text and "site.yml:6" in events[0].text
+    assert len([event for event in events if isinstance(event, Note)]) == 1
 
 
 def test_delegation_to_localhost_runs_there(lab: Lab) -> None:
