@@ -9,6 +9,7 @@ from typing import Any
 
 from provision.inventory.documents import Fault, Location
 from provision.inventory.hosts import Group, Host, Inventory
+from provision.inventory.places import is_folder
 from provision.inventory.vars_files import VarsFolder
 
 
@@ -158,4 +159,4 @@ class Draft:
 def folder_of(source: str) -> str:
     """The folder that a source lies in: itself when it is one."""
     path = Path(source).absolute()
-    return str(path if path.is_dir() else path.parent)
+    return str(path if is_folder(path) else path.parent)

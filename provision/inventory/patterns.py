@@ -10,6 +10,7 @@ from pathlib import Path
 from provision.errors import UsageProblem
 from provision.inventory.addresses import is_address
 from provision.inventory.documents import read_text
+from provision.inventory.places import is_file
 
 _SUBSCRIPT = re.compile(r"^(.+)\[(?:(-?[0-9]+)|([0-9]+)([:-])([0-9]*))\]$")
 _WORD = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
@@ -71,6 +72,6 @@ def limit_words(limit: str) -> list[str]:
 
 
 def _lines(path: Path) -> list[str]:
-    if not path.is_file():
+    if not is_file(path):
         raise UsageProblem(f"--limit @{path}: there is no such file")
     return [line.strip() for line in read_text(path).splitlines() if line.strip()]

@@ -13,6 +13,7 @@ from provision.inventory.documents import InputErrors, Location, parse, read_tex
 from provision.inventory.draft import Draft, folder_of
 from provision.inventory.hosts import Inventory
 from provision.inventory.ini_form import read_ini
+from provision.inventory.places import exists, is_folder
 from provision.inventory.yaml_form import read_yaml
 
 _YAML = (".yml", ".yaml", ".json")
@@ -39,17 +40,17 @@ def load(sources: Sequence[str]) -> Inventory:
 
 
 def _is_list(source: str) -> bool:
-    return "," in source and not Path(source).exists()
+    return "," in source and not exists(Path(source))
 
 
 def _source(source: str, draft: Draft) -> None:
     if _is_list(source):
         _host_list(source, draft)
-    elif Path(source).is_dir():
+    elif is_folder(Path(source)):
         for entry in sorted(Path(source).iterdir()):
             if not _LEFT_OUT.search(entry.name):
                 _source(str(entry), draft)
-    elif Path(source).exists():
+    elif exists(Path(source)):
         _file(Path(source).absolute(), draft)
     else:
         hint = f"for a single host write: -i {source},"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.inventory.documents import Fault, InputErrors, Location, parse, read_text
+from provision.inventory.places import is_file, is_folder
 
 _EXTENSIONS = ("", ".yml", ".yaml", ".json")
 
@@ -61,9 +62,9 @@ def vars_paths(folder: Path, name: str) -> list[Path]:
     """The files of this name: the first of NAME, NAME.yml, NAME.yaml and NAME.json; of a folder, all files in it."""
     for extension in _EXTENSIONS:
         path = folder / (name + extension)
-        if path.is_dir():
+        if is_folder(path):
             return list(_inside(path))
-        if path.is_file():
+        if is_file(path):
             return [path]
     return []
 
@@ -72,9 +73,9 @@ def _inside(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name.endswith("~"):
             continue
-        if path.is_dir() and not path.suffix:
+        if is_folder(path) and not path.suffix:
             yield from _inside(path)
-        elif path.is_file() and path.suffix in _EXTENSIONS:
+        elif is_file(path) and path.suffix in _EXTENSIONS:
             yield path
 
 

@@ -11,9 +11,11 @@ from typing import Any
 
 from jinja2 import FileSystemLoader, Template, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
+from jinja2.runtime import Context
 
 from provision.playbook.filters import TEXT_FILTERS, filters
 from provision.playbook.functions import FUNCTIONS
+from provision.playbook.interpret import is_plain
 from provision.playbook.jinja import FileEnvironment, Missing, NativeText, ValueEnvironment, finalize, unrolled
 from provision.playbook.proving import TESTS
 
@@ -76,17 +78,24 @@ def adjusted(origin: ValueEnvironment, options: Mapping[str, Any]) -> ValueEnvir
 
 
 @contextmanager
-def _lenient_escapes(text: str) -> Iterator[None]:
-    r"""Regular expressions in conditions write `\.`: Python warns of such escapes, Ansible's users never see it."""
-    if "\\" not in text:
-        yield
-        return
+def _quietly() -> Iterator[None]:
+    r"""Python warns of `\.` in a condition and of `1[2]` in a template; Ansible's users never see that."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", SyntaxWarning)
         yield
 
 
+@contextmanager
+def _lenient_escapes(text: str) -> Iterator[None]:
+    if "\\" not in text:
+        yield
+        return
+    with _quietly():
+        yield
+
+
+@lru_cache(maxsize=8192)
 def parsed(text: str) -> nodes.Template:
     """The syntax tree of a template. Raises jinja2.TemplateSyntaxError."""
     with _lenient_escapes(text):
@@ -96,8 +105,39 @@ def parsed(text: str) -> nodes.Template:
 @lru_cache(maxsize=8192)
 def compiled(environment: ValueEnvironment, text: str) -> Template:
     """The template of this text. Raises jinja2.TemplateSyntaxError."""
-    with _lenient_escapes(text):
+    with _quietly():
         return environment.from_string(text)
+
+
+@lru_cache(maxsize=8192)
+def plain_pieces(text: str) -> tuple[str | nodes.Expr, ...] | None:
+    """The texts and expressions of a template that has no statements; None when it must be compiled."""
+    environment = value_environment()
+    body = parsed(text).body
+    if not all(isinstance(part, nodes.Output) for part in body):
+        return None
+    found = [piece for part in body for piece in part.iter_child_nodes()]
+    if not all(isinstance(piece, nodes.TemplateData) or is_plain(piece, environment) for piece in found):
+        return None
+    return tuple(piece.data if isinstance(piece, nodes.TemplateData) else piece for piece in found)  # type: ignore[misc]
+
+
+@lru_cache(maxsize=8192)
+def plain_condition(text: str) -> nodes.Expr | None:
+    """The syntax tree of a condition; None when it must be compiled."""
+    environment = value_environment()
+    expression = parsed_condition(environment, text)
+    return expression if is_plain(expression, environment) else None
+
+
+@lru_cache(maxsize=1)
+def _bare() -> Template:
+    return value_environment().from_string("")
+
+
+def bare_context(scope: Any) -> Context:
+    """A context for expressions that belong to no template."""
+    return _bare().new_context(scope, shared=True)
 
 
 @lru_cache(maxsize=8192)
@@ -107,7 +147,8 @@ def compiled_condition(environment: ValueEnvironment, text: str) -> Template:
     body = nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)
     template = nodes.Template([body], lineno=1)
     template.set_environment(environment)
-    code = environment.compile(template)
+    with _quietly():
+        code = environment.compile(template)
     return environment.template_class.from_code(environment, code, environment.globals)
 
 

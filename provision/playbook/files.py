@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from provision.inventory.places import exists
 from provision.playbook.values import Task
 
 
@@ -22,8 +23,8 @@ def find(search: Iterable[Path], subfolder: str, name: str) -> Path | None:
     """The first file or folder of this name in `FOLDER/subfolder` or `FOLDER` of the search path."""
     wanted = Path(name).expanduser()
     if wanted.is_absolute():
-        return wanted if wanted.exists() else None
-    return next((path for path in candidates(search, subfolder, name) if path.exists()), None)
+        return wanted if exists(wanted) else None
+    return next((path for path in candidates(search, subfolder, name) if exists(path)), None)
 
 
 def candidates(search: Iterable[Path], subfolder: str, name: str) -> list[Path]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from provision.errors import ProvisionError, UsageProblem
 from provision.inventory.documents import nearest, read_text
+from provision.inventory.places import is_file
 from provision.playbook import passwords, shells
 from provision.playbook.files import find
 from provision.playbook.filters.data import flatten
@@ -97,8 +98,8 @@ def _globbed(templar: Renderer, pattern: str) -> list[str]:
     for place in filter(None, places):
         # Not Path.glob: a star must not match hidden files.
         found = glob.glob(str(Path(glob.escape(str(place))) / name))  # noqa: PTH207
-        if any(Path(path).is_file() for path in found):
-            return [path for path in found if Path(path).is_file()]
+        if any(is_file(Path(path)) for path in found):
+            return [path for path in found if is_file(Path(path))]
     return []
 
 

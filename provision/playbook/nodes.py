@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.inventory.documents import Document, Location
+from provision.inventory.places import is_file, is_folder
 from provision.playbook import keywords, roles
 from provision.playbook.actions import Action, read_action
 from provision.playbook.contexts import inherited
@@ -206,12 +207,12 @@ class NodeReader:
 
     def _tasks_file(self, name: str, place: Place) -> Path | None:
         if Path(name).is_absolute():
-            return Path(name) if Path(name).is_file() else None
+            return Path(name) if is_file(Path(name)) else None
         kind = "handlers" if place.handlers else "tasks"
         role = place.context.role
         folders = [place.folder, *([role.path / kind, role.path] if role else []), place.context.play_folder]
         found = [folder / name for folder in folders] + candidates(folders, kind, name)
-        return next((path for path in found if path.is_file()), None)
+        return next((path for path in found if is_file(path)), None)
 
     def _static(self, name: Raw, task: Task, context: Context) -> str | None:
         """A name that must be known when reading: only variables of the play, its roles and the command line count."""
@@ -272,7 +273,9 @@ class NodeReader:
         beside = context.role.path.parent if context.role else None
         path = roles.find_role(name, context.play_folder, beside)
         if path is None:
-            searched = ", ".join(str(folder) for folder in roles.places(context.play_folder, beside) if folder.is_dir())
+            searched = ", ".join(
+                str(folder) for folder in roles.places(context.play_folder, beside) if is_folder(folder)
+            )
             known = roles.known_roles(context.play_folder)
             self.notes.fault(where, f"there is no role `{name}` (searched in {searched})", name, known)
         elif path in place.above or len(place.above) > _DEEPEST:
@@ -388,7 +391,7 @@ def _stand_in(where: Location, folder: Path) -> Task:
 
 
 def _beside(folder: Path) -> list[str]:
-    return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    return [entry.name for entry in folder.iterdir()] if is_folder(folder) else []
 
 
 def _allows_duplicates(path: Path, notes: Notebook) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.inventory.documents import read_text
+from provision.inventory.places import is_file
 from provision.playbook.filters.digests import password_hash
 
 _DEFAULT = ["ascii_letters", "digits", ".,:-_"]
@@ -45,7 +46,7 @@ def _said(term: str, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _kept(path: Path) -> tuple[str, str | None]:
-    if str(path) == "/dev/null" or not path.is_file():
+    if str(path) == "/dev/null" or not is_file(path):
         return "", None
     plain, _, salt = read_text(path).rstrip("\n").partition(" salt=")
     return plain, salt.split(" ")[0] or None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.inventory.documents import Document, Location
+from provision.inventory.places import is_file
 from provision.playbook import keywords
 from provision.playbook.contexts import inherited
 from provision.playbook.files import candidates
@@ -177,7 +178,7 @@ class PlaybookReader:
             return
         if any(is_template(name) for name in names):
             return
-        found = next((path for name in names for path in _vars_candidates(folder, name) if path.is_file()), None)
+        found = next((path for name in names for path in _vars_candidates(folder, name) if is_file(path)), None)
         if found is None:
             self.notes.fault(where, f"there is no file {' or '.join(f'`{name}`' for name in names)}")
             return

@@ -10,6 +10,7 @@ from typing import Any
 
 from provision import shipped
 from provision.inventory.documents import Document, Location
+from provision.inventory.places import is_file, is_folder
 from provision.playbook.problems import Notebook, kind_of
 
 _DEFAULT_PLACES = ("~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles")
@@ -52,13 +53,13 @@ def places(play_folder: Path, beside: Path | None = None) -> tuple[Path, ...]:
 def find_role(name: str, play_folder: Path, beside: Path | None = None) -> Path | None:
     """The folder of a role: by its name in the search path, or by its path."""
     found = (place / name for place in (*places(play_folder, beside), Path()))
-    return next((Path(os.path.normpath(path.absolute())) for path in found if name and path.is_dir()), None)
+    return next((Path(os.path.normpath(path.absolute())) for path in found if name and is_folder(path)), None)
 
 
 def known_roles(play_folder: Path) -> list[str]:
     """The names of all roles in the search path, for suggestions."""
-    folders = [place for place in places(play_folder) if place.name == "roles" and place.is_dir()]
-    return sorted({entry.name for place in folders for entry in place.iterdir() if entry.is_dir()})
+    folders = [place for place in places(play_folder) if place.name == "roles" and is_folder(place)]
+    return sorted({entry.name for place in folders for entry in place.iterdir() if is_folder(entry)})
 
 
 def read_role_files(path: Path, name: str, parts: Parts, where: Location, notes: Notebook) -> RoleFiles:
@@ -83,12 +84,12 @@ def read_role_files(path: Path, name: str, parts: Parts, where: Location, notes:
 
 def _file(folder: Path, name: str) -> Path | None:
     """NAME with one of the endings that role files may have."""
-    return next((path for ending in _ENDINGS if (path := folder / f"{name}{ending}").is_file()), None)
+    return next((path for ending in _ENDINGS if is_file((path := folder / f"{name}{ending}"))), None)
 
 
 def _document(path: Path, kind: str, name: str, where: Location, notes: Notebook) -> Document | None:
     exact = path / kind / name
-    found = exact if name and exact.is_file() else _file(path / kind, name or "main")
+    found = exact if name and is_file(exact) else _file(path / kind, name or "main")
     if found is None:
         if name:
             notes.fault(where, f"the role `{path.name}` has no {kind}/{name}", name, _names(path / kind))
@@ -97,13 +98,13 @@ def _document(path: Path, kind: str, name: str, where: Location, notes: Notebook
 
 
 def _names(folder: Path) -> list[str]:
-    return [entry.stem for entry in folder.iterdir()] if folder.is_dir() else []
+    return [entry.stem for entry in folder.iterdir()] if is_folder(folder) else []
 
 
 def _variables(path: Path, kind: str, name: str, where: Location, notes: Notebook) -> Mapping[str, Any]:
     """defaults/ or vars/: one file, or the files of a folder `main/` together."""
     folder = path / kind / (name or "main")
-    if folder.is_dir():
+    if is_folder(folder):
         documents = [notes.read(file, where) for file in _inside(folder)]
     else:
         single = _document(path, kind, name, where, notes)
@@ -119,7 +120,7 @@ def _variables(path: Path, kind: str, name: str, where: Location, notes: Noteboo
 
 def _inside(folder: Path) -> Iterator[Path]:
     for entry in sorted(folder.iterdir()):
-        if entry.is_dir():
+        if is_folder(entry):
             yield from _inside(entry)
         elif entry.suffix in _ENDINGS and not entry.name.startswith(".") and not entry.name.endswith("~"):
             yield entry

@@ -18,19 +18,24 @@ from provision.inventory.documents import Unsafe, nearest, read_text
 from provision.playbook import reads
 from provision.playbook.environments import (
     adjusted,
+    bare_context,
     compiled,
     compiled_condition,
+    plain_condition,
+    plain_pieces,
     searching,
     value_environment,
     with_backslashes,
 )
 from provision.playbook.files import template_variables
+from provision.playbook.interpret import value_of
 from provision.playbook.jinja import (
     TemplateProblem,
     UndefinedVariable,
     ValueEnvironment,
     finalize,
     is_template,
+    settled,
     settled_one,
 )
 from provision.playbook.scope import Scope
@@ -54,6 +59,8 @@ _FAILURES = (
     RuntimeError,
     StopIteration,
     MemoryError,
+    NameError,
+    SyntaxError,
 )
 
 
@@ -116,6 +123,9 @@ class Templar:
     def evaluate(self, expression: str) -> Any:
         """The value of an expression without braces, of its own type."""
         environment = value_environment()
+        plain = plain_condition(expression)
+        if plain is not None:
+            return value_of(plain, bare_context(Scope(self, environment.globals)))
         template = compiled_condition(environment, expression)
         context = self._context(environment, template)
         for _ in template.root_render_func(context):
@@ -147,8 +157,15 @@ class Templar:
             return self._one_name(text, single[1])
         with self._failing(text, "the template"):
             environment = self._environment(text)
-            rendered = self._rendered(environment, with_backslashes(environment, text))
+            source = with_backslashes(environment, text)
+            pieces = plain_pieces(source)
+            rendered = self._rendered(environment, source) if pieces is None else self._joined(pieces)
             return _with_newlines(rendered, text, "\n")
+
+    def _joined(self, pieces: Sequence[Any]) -> Any:
+        """The value of texts and expressions that were not compiled."""
+        context = bare_context(Scope(self, value_environment().globals))
+        return settled([piece if isinstance(piece, str) else finalize(value_of(piece, context)) for piece in pieces])
 
     def _one_name(self, text: str, name: str) -> Any:
         """`{{ name }}` alone keeps a number a number and null null."""

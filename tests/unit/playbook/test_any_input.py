@@ -1,4 +1,4 @@
-"""Whatever stands in a file: the readers answer with values or with a ProvisionError, soon, and never with a traceback."""
+"""Whatever stands in a file: readers answer with values or a ProvisionError, soon, and never with a traceback."""
 
 from __future__ import annotations
 
