@@ -66,8 +66,11 @@ class SubnetTaken(ProvisionError):
 class DockerEngine:
     """One connection to the engine. Methods may be called from several threads."""
 
-    def __init__(self, client: docker.DockerClient, cgroup_version: str) -> None:
+    def __init__(
+        self, client: docker.DockerClient, cgroup_version: str, proxies: Mapping[str, str] | None = None
+    ) -> None:
         self._client = client
+        self._proxies = proxies or {}
         self._cgroup_version = cgroup_version
 
     def close(self) -> None:
@@ -123,19 +126,17 @@ class DockerEngine:
 
         with _told(f"Docker could not build the image {tag}"):
             try:
-                self._client.images.build(path=str(context), tag=tag, rm=True, forcerm=True, timeout=BUILD_TIMEOUT_S)
+                self._client.images.build(
+                    path=str(context),
+                    tag=tag,
+                    rm=True,
+                    forcerm=True,
+                    timeout=BUILD_TIMEOUT_S,
+                    buildargs=dict(self._proxies),
+                )
             except BuildError as error:
                 log = "".join(str(part.get("stream", part.get("error", ""))) for part in error.build_log)
                 raise ProvisionError(f"Docker could not build the image {tag}", log[-1500:].strip()) from error
-
-    def forget_image(self, tag: str) -> None:
-        from docker.errors import NotFound
-
-        with _told(f"Docker could not remove the tag {tag}"):
-            try:
-                self._client.images.remove(tag, noprune=True)
-            except NotFound:
-                pass
 
     # Networks
 
@@ -303,8 +304,8 @@ class DockerEngine:
                 return b""
 
 
-def connect() -> DockerEngine:
-    """The engine of this computer, or an error that says what to install, start or join."""
+def connect(proxies: Mapping[str, str] | None = None) -> DockerEngine:
+    """The engine of this computer, or an error that says what to install, start or join. `proxies`: for its builds."""
     import docker
     from docker.errors import DockerException
 
@@ -314,7 +315,7 @@ def connect() -> DockerEngine:
         raise _unreachable(error) from error
     info = client.info()
     _refuse_hidden_networks(info)
-    return DockerEngine(client, str(info.get("CgroupVersion", "1")))
+    return DockerEngine(client, str(info.get("CgroupVersion", "1")), proxies)
 
 
 def _address() -> str | None:

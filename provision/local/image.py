@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -48,7 +48,6 @@ class Builder(Protocol):
     def pull(self, image: str, patience_s: float) -> bool: ...
     def import_image(self, archive: Path, tag: str) -> None: ...
     def build(self, context: Path, tag: str) -> None: ...
-    def forget_image(self, tag: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -61,36 +60,52 @@ class Progress:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything the image depends on; two recipes with the same content are the same image."""
+    """Everything the image depends on; two recipes with the same content are the same image.
+
+    It is built in two parts, so that a new guest agent does not cost the packages again.
+    """
 
     mirrors: Mirrors
     packages: tuple[str, ...] = PACKAGES
 
     @property
+    def root_tag(self) -> str:
+        """The part with the packages."""
+        return f"{REPOSITORY}-root:{_digest(self.packages, self.mirrors.lines(RELEASE))}"
+
+    @property
     def tag(self) -> str:
-        content = json.dumps([self.packages, sorted(image_files().items()), self.dockerfile("debian:12", True)])
-        return f"{REPOSITORY}:{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+        """The whole."""
+        return f"{REPOSITORY}:{_digest(self.root_tag, sorted(image_files().items()), self.settings())}"
 
-    def dockerfile(self, parent: str, install: bool) -> str:
-        """The build on top of `parent`; `install` where the packages are not there yet."""
-        lines = [f"FROM {parent}", "ENV container=docker TERM=dumb COLUMNS=200", "COPY files/ /"]
-        if install:
-            lines.append(
-                "RUN export DEBIAN_FRONTEND=noninteractive; rm -f /etc/apt/sources.list.d/debian.sources"
-                " && apt-get update && apt-get install -y --no-install-recommends " + " ".join(self.packages)
+    def install(self) -> str:
+        """The Dockerfile of the packages on top of Debian's own image."""
+        return "\n".join(
+            (
+                f"FROM {REGISTRY_IMAGE}",
+                "RUN rm -f /etc/apt/sources.list.d/debian.sources /etc/apt/apt.conf.d/docker-*",
+                "COPY files/ /",
+                "RUN export DEBIAN_FRONTEND=noninteractive; apt-get update"
+                f" && apt-get install -y --no-install-recommends {' '.join(self.packages)}",
             )
-        lines += [f"RUN {_FINISH}", "STOPSIGNAL SIGRTMIN+3", f'ENTRYPOINT ["{FIRST_PROCESS}"]']
-        return "\n".join(lines) + "\n"
+        )
 
-    def write_context(self, folder: Path, parent: str, install: bool) -> None:
-        """The files of a `docker build`."""
-        files = {**image_files(), "/etc/apt/sources.list": (0o644, self.mirrors.sources_list(RELEASE))}
-        for path, (mode, text) in files.items():
-            target = folder / "files" / path.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
-            target.chmod(mode)
-        (folder / "Dockerfile").write_text(self.dockerfile(parent, install), encoding="utf-8")
+    def settings(self) -> str:
+        """The Dockerfile of our files on top of the packages."""
+        return "\n".join(
+            (
+                f"FROM {self.root_tag}",
+                "ENV container=docker TERM=dumb COLUMNS=200",
+                "COPY files/ /",
+                f"RUN {_FINISH}",
+                "STOPSIGNAL SIGRTMIN+3",
+                f'ENTRYPOINT ["{FIRST_PROCESS}"]',
+            )
+        )
+
+
+def _digest(*content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
 
 # policy-rc.d keeps services from starting in Debian's own image; host keys belong to a machine, not to an image.
@@ -117,27 +132,42 @@ def ensure(engine: Builder, recipe: Recipe, scratch: Path, closing: threading.Ev
         return
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
+    if not engine.has_image(recipe.root_tag):
+        yield from _ensure_root(engine, recipe, scratch, closing)
+    yield Progress(75, "building the base image (once): settings")
+    _build(engine, recipe.settings(), image_files(), recipe.tag, scratch)
+
+
+def _ensure_root(engine: Builder, recipe: Recipe, scratch: Path, closing: threading.Event) -> Iterator[Progress]:
+    """The packages: on top of Debian's image where a registry gives it, else from nothing."""
     yield Progress(5, "building the base image (once): asking the registry for Debian")
     if engine.has_image(REGISTRY_IMAGE) or engine.pull(REGISTRY_IMAGE, REGISTRY_PATIENCE_S):
         yield Progress(20, "building the base image (once): installing systemd and sshd, about a minute")
-        _build(engine, recipe, REGISTRY_IMAGE, True, scratch)
-        return
+        sources = {"/etc/apt/sources.list": (0o644, recipe.mirrors.sources_list(RELEASE))}
+        try:
+            _build(engine, recipe.install(), sources, recipe.root_tag, scratch)
+            return
+        except ProvisionError:
+            # A build's network may be cut off where ours is not.
+            if shutil.which("mmdebstrap") is None:
+                raise
     yield Progress(10, "building the base image (once) from Debian's packages, about a minute")
-    parent = recipe.tag.replace(":", "-root:")
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         archive = Path(folder) / "rootfs.tar"
         _mmdebstrap(recipe, archive, closing)
         yield Progress(60, "building the base image (once): handing it to Docker")
-        engine.import_image(archive, parent)
-    yield Progress(75, "building the base image (once): settings")
-    _build(engine, recipe, parent, False, scratch)
-    engine.forget_image(parent)
+        engine.import_image(archive, recipe.root_tag)
 
 
-def _build(engine: Builder, recipe: Recipe, parent: str, install: bool, scratch: Path) -> None:
+def _build(engine: Builder, dockerfile: str, files: Mapping[str, tuple[int, str]], tag: str, scratch: Path) -> None:
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        recipe.write_context(Path(folder), parent, install)
-        engine.build(Path(folder), recipe.tag)
+        for path, (mode, text) in files.items():
+            target = Path(folder) / "files" / path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+            target.chmod(mode)
+        (Path(folder) / "Dockerfile").write_text(dockerfile + "\n", encoding="utf-8")
+        engine.build(Path(folder), tag)
 
 
 def _mmdebstrap(recipe: Recipe, archive: Path, closing: threading.Event) -> None:

@@ -16,6 +16,7 @@ from provision.local.docker_engine import connect
 from provision.local.machines import Engine, Machines
 from provision.local.operations import Action, Operations
 from provision.local.store import Fault, Store
+from provision.local.trust import proxies
 from provision.settings import Folders
 
 CLOSE_PATIENCE_S = 5.0
@@ -48,7 +49,7 @@ def serve(
     folders: Folders, port: int = 0, engine: Engine | None = None, environment: Mapping[str, str] = os.environ
 ) -> Iterator[LocalCloud]:
     """The cloud of these folders, for as long as the context lasts. Several may serve one state folder at once."""
-    door = engine if engine is not None else connect()
+    door = engine if engine is not None else connect(proxies(environment))
     folders.local_cloud.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = Store(folders.local_cloud / "cloud.sqlite3")
     machines = Machines(door, store, folders.local_cloud, environment)

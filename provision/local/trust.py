@@ -52,19 +52,27 @@ def _certificates(path: Path) -> list[str]:
 
 def proxy_files(environment: Mapping[str, str]) -> dict[str, File]:
     """`/etc/environment`, apt's and systemd's settings; a proxy on this computer's loopback is left out."""
-    settings = {name: environment.get(name) or environment.get(name.upper()) or "" for name in _PROXY_VARIABLES}
-    proxies = {name: url for name, url in settings.items() if url and name != "no_proxy" and not _is_loopback(url)}
-    if not proxies:
+    both = proxies(environment)
+    if not both:
         return {}
-    chosen = {**proxies, **({"no_proxy": settings["no_proxy"]} if settings["no_proxy"] else {})}
-    both = {**chosen, **{name.upper(): value for name, value in chosen.items()}}
-    apt = [f'Acquire::{name.split("_")[0]}::Proxy "{url}";' for name, url in proxies.items()]
+    urls = [(name.split("_")[0], url) for name, url in both.items() if name in ("http_proxy", "https_proxy")]
+    apt = [f'Acquire::{scheme}::Proxy "{url}";' for scheme, url in urls]
     unit = " ".join(f'"{name}={value}"' for name, value in both.items())
     return {
         "/etc/environment": File("".join(f'{name}="{value}"\n' for name, value in both.items())),
         "/etc/apt/apt.conf.d/90provision-proxy": File("\n".join(apt) + "\n"),
         "/etc/systemd/system.conf.d/provision-proxy.conf": File(f"[Manager]\nDefaultEnvironment={unit}\n"),
     }
+
+
+def proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """The proxy variables that mean something outside this computer, in small and in capital letters."""
+    settings = {name: environment.get(name) or environment.get(name.upper()) or "" for name in _PROXY_VARIABLES}
+    urls = {name: url for name, url in settings.items() if url and name != "no_proxy" and not _is_loopback(url)}
+    if not urls:
+        return {}
+    chosen = {**urls, **({"no_proxy": settings["no_proxy"]} if settings["no_proxy"] else {})}
+    return {**chosen, **{name.upper(): value for name, value in chosen.items()}}
 
 
 def _is_loopback(url: str) -> bool:

@@ -7,6 +7,7 @@ guest agent does for a VM: accounts from the `ssh-keys` metadata, guest attribut
 from __future__ import annotations
 
 import datetime
+import grp
 import json
 import os
 import pwd
@@ -115,12 +116,22 @@ def ensure_user(user: str) -> bool:
     try:
         pwd.getpwnam(user)
     except KeyError:
-        made = subprocess.run(["useradd", "-m", "-s", "/bin/bash", "-p", "*", "--", user])
+        group = ["-g", user] if is_group(user) else []
+        made = subprocess.run(["useradd", "-m", "-s", "/bin/bash", "-p", "*", *group, "--", user])
         if made.returncode != 0:
             tell(f"could not create the account {user}")
             return False
     subprocess.run(["gpasswd", "-a", user, SUDOERS], stdout=subprocess.DEVNULL, check=True)
     (SETTINGS / "users").write_text("".join(f"{name}\n" for name in sorted({*managed_users(), user})), encoding="utf-8")
+    return True
+
+
+def is_group(name: str) -> bool:
+    """Whether the distribution has a group of that name, like `operator`: useradd wants to be told."""
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
     return True
 
 

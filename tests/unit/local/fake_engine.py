@@ -67,10 +67,6 @@ class FakeEngine:
         self.on_build(context)
         self.images.add(tag)
 
-    def forget_image(self, tag: str) -> None:
-        self._begin("forget_image")
-        self.images.discard(tag)
-
     # Networks
 
     def network(self, name: str) -> Network | None:
