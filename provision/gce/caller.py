@@ -14,7 +14,10 @@ def public_address(url: str, timeout_s: float = 5.0) -> str:
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as answer:
             text = answer.read(200).decode("ascii", "replace").strip()
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise _unknown(f"{url} answers {error.code}") from error
+    except (OSError, ValueError) as error:
         raise _unknown(f"{url} does not answer: {error}") from error
     try:
         return str(ipaddress.ip_address(text))

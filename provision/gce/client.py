@@ -144,6 +144,11 @@ class Cloud:
                 raise CloudError(answer, doing)
             self._patience.sleep(self._patience.pause(attempt - 1))
 
+    def close(self) -> None:
+        """Close the connections."""
+        while self._clients:
+            self._clients.popitem()[1].transport.close()
+
     def _client(self, service: str) -> Any:
         if service not in self._clients:
             self._clients[service] = _new_client(service, self.endpoint, self._credentials)

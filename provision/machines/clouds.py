@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,13 +82,13 @@ def project_of(settings: Settings, machine: Mapping[str, object]) -> str:
 def open_cloud(kind: Kind, settings: Settings, folders: Folders, project: str = "") -> Iterator[Place]:
     """The way to that cloud, for as long as it is needed. The embedded one runs in this process meanwhile."""
     if kind == "gce":
-        cloud = google(project or str(settings["project"]), str(settings["endpoint"]))
-        yield Place("gce", cloud, folders, caller_url=str(settings["caller_url"]))
+        with closing(google(project or str(settings["project"]), str(settings["endpoint"]))) as cloud:
+            yield Place("gce", cloud, folders, caller_url=str(settings["caller_url"]))
         return
     from provision.local import serve  # starts threads and asks for Docker: only when it is really wanted
 
-    with serve(folders) as local:
-        yield Place("local", anonymous("local", local.endpoint), folders, local.caller_address)
+    with serve(folders) as local, closing(anonymous(local.project, local.endpoint)) as cloud:
+        yield Place("local", cloud, folders, local.caller_address)
 
 
 def inside(opened: AbstractContextManager[Place], job: Callable[[Place], Job]) -> Job:

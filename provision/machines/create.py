@@ -17,14 +17,14 @@ from provision.machines import arrival, book
 from provision.machines.access import put
 from provision.machines.clouds import Place
 from provision.machines.existing import Found, look, refuse_double
-from provision.machines.keys import KeyPair, key_pair
+from provision.machines.keys import KeyPair, key_pair, public_key
 from provision.machines.lifecycle import ASLEEP, awake
 from provision.machines.steps import Done, step
 from provision.machines.wish import Plan, Wish, make_plan
 from provision.model import Event, Job, Note, Progress, Result, Step, Summary, Table
 
 CHECK = "check what is asked for"
-RULES = "open the firewall to you alone"
+RULES = "open the firewall"
 MACHINE = "create the machine"
 KNOWN = "pin its host key"
 REACHED = "log in over SSH"
@@ -33,8 +33,17 @@ WRITTEN = "write it into the inventory"
 
 def create_vm(place: Place, wish: Wish, dry_run: bool = False) -> Job:
     """Make the machine, or find it as wanted. Whatever an interrupted run has left is taken up where it stopped."""
+    left: list[str] = []
+    try:
+        yield from _planned_and_done(place, wish, dry_run, left)
+    except KeyboardInterrupt as interrupt:
+        raise _interrupted(place, wish.name, left) from interrupt
+
+
+def _planned_and_done(place: Place, wish: Wish, dry_run: bool, left: list[str]) -> Job:
+    """All steps; `left` is told what would stay behind from then on."""
     refuse_double(place, wish.name)
-    keys = key_pair(place.folders.ssh)
+    keys = KeyPair(place.folders.ssh, public_key(place.folders.ssh)) if dry_run else key_pair(place.folders.ssh)
     plan = yield from step(wish.name, CHECK, lambda: _planned(place, wish, keys), expected_s=2)
     found = yield from look(place, plan, keys)
     yield from (Note(warning, level="warning") for warning in _warnings(place, plan))
@@ -42,12 +51,8 @@ def create_vm(place: Place, wish: Wish, dry_run: bool = False) -> Job:
         yield from _rehearsed(plan, found)
         return
     yield _about_to(plan, found)
-    left: list[str] = []
-    try:
-        machine = yield from _made(place, plan, found, left)
-        yield from _reached(place, plan, machine, keys)
-    except KeyboardInterrupt as interrupt:
-        raise _interrupted(place, plan, left) from interrupt
+    machine = yield from _made(place, plan, found, left)
+    yield from _reached(place, plan, machine, keys)
 
 
 def _planned(place: Place, wish: Wish, keys: KeyPair) -> Done[Plan]:
@@ -221,8 +226,7 @@ def _reached(place: Place, plan: Plan, machine: Machine, keys: KeyPair) -> Job:
     yield Note(f"{name} is there at {machine.reachable_at}", command=f"provision deploy {name} --native")
 
 
-def _interrupted(place: Place, plan: Plan, left: list[str]) -> Interrupted:
-    name = plan.request.name
+def _interrupted(place: Place, name: str, left: list[str]) -> Interrupted:
     if not left:
         return Interrupted("interrupted", "nothing was made")
     return Interrupted(
