@@ -165,7 +165,7 @@ class Pipeline:
         assert flying.sent is not None
         deadline = time.monotonic() + flying.view.number(flying.task.async_s)
         while time.monotonic() < deadline:
-            time.sleep(poll_s)
+            self.scope.state.pause(poll_s)
             there = There("async_status", {"jid": started["ansible_job_id"]})
             status, _ = self._talk.receive(self._talk.send(flying.sent.channel, there), line)
             if status.get("finished"):
@@ -183,7 +183,7 @@ class Pipeline:
         retries = max(1, view.number(task.retries) or 1)
         attempts = 1
         while not self._good(task, view, result, attempts) and attempts <= retries:
-            time.sleep(view.real(task.delay))
+            self.scope.state.pause(view.real(task.delay))
             attempts += 1
             self._talk.new_group()
             result = judged(task, self._answer(self._launch(task, view)), view)

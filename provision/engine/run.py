@@ -12,7 +12,7 @@ from typing import Any
 from provision.engine.once import Once
 from provision.engine.options import RunOptions
 from provision.engine.selection import starting_at, tasks_of
-from provision.engine.state import Emit, HostState, TaskFailed
+from provision.engine.state import Emit, HostState, Stopped, TaskFailed
 from provision.engine.view import Scope
 from provision.engine.walk import Walk
 from provision.errors import ProvisionError, Unreachable, UsageProblem
@@ -104,7 +104,7 @@ def _on_all(
             # Interrupted, or the reader went away: hang up, so that workers waiting for an answer end.
             workers.shutdown(wait=False, cancel_futures=True)
             for state in alive:
-                state.close()
+                state.stop()
             raise
 
 
@@ -112,7 +112,7 @@ def _deliver(scope: Scope, nodes: tuple[Node, ...], put: Any, once: Once) -> Non
     """The edge of the worker thread: whatever happens becomes a Result."""
     try:
         _host(scope, nodes, put, once)
-    except TaskFailed:
+    except (TaskFailed, Stopped):
         scope.state.failed = True
     except Unreachable as error:
         scope.state.failed = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,12 +25,31 @@ class HostState:
     included: dict[str, Any] = field(default_factory=dict)
     doors: dict[str, Door] = field(default_factory=dict)
     failed: bool = False
+    stopped: threading.Event = field(default_factory=threading.Event)
 
     def close(self) -> None:
         """Let every connection of this host go."""
         for door in self.doors.values():
             door.close()
         self.doors.clear()
+
+    def stop(self) -> None:
+        """The run is over for this host, wherever its worker is: it wakes up, and opens no new door."""
+        self.stopped.set()
+        self.close()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, or be stopped."""
+        if self.stopped.wait(seconds):
+            raise Stopped
+
+    def go_on(self) -> None:
+        """Stopped, if somebody stopped it."""
+        self.pause(0)
+
+
+class Stopped(Exception):
+    """The operator interrupted the run."""
 
 
 class TaskFailed(Exception):

@@ -245,6 +245,7 @@ class Scope:
         return f"{task.role.name} : {name}" if task.role else name
 
     def _door(self, name: str, view: View) -> Door:
+        self.state.go_on()
         if name not in self.state.doors:
             templar = view.templar if name == self.name else self._of_another(name, view.templar)
             connection = self._said(templar, CONNECTION_VARIABLES)
