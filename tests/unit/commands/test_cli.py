@@ -108,7 +108,7 @@ def test_every_verb_loads_and_explains_itself(verb: str, capsys: CAPTURED) -> No
     assert capsys.readouterr().out.startswith(f"Usage: provision {verb}")
 
 
-@pytest.mark.parametrize("verb", ["play", "inventory", "rehearse", "completion"])
+@pytest.mark.parametrize("verb", all_verbs())
 def test_the_help_of_a_verb_looks_as_stored(verb: str, capsys: CAPTURED) -> None:
     assert cli.run([verb, "--help"]) == 0
     assert same_as_snapshot(HERE, f"help-{verb}", capsys.readouterr().out)
