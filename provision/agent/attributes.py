@@ -156,6 +156,12 @@ def group_name(gid: int) -> str:
         return str(gid)
 
 
+def newborn() -> os.stat_result:
+    """What a file has that is made now."""
+    mode = stat.S_IFREG | 0o666 & ~current_umask()
+    return os.stat_result((mode, 0, 0, 1, os.geteuid(), os.getegid(), 0, 0, 0, 0))
+
+
 def current_umask() -> int:
     """The umask, which can be read by setting it only."""
     umask = os.umask(0)

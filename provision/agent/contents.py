@@ -107,6 +107,13 @@ class Contents:
             self._settle(digest, incoming, problem or incoming.problem)
             self._changed.notify_all()
 
+    def abandon(self) -> None:
+        """The rest of what is arriving will not come."""
+        with self._changed:
+            for incoming in self._incoming.values():
+                incoming.close()
+            self._incoming.clear()
+
     def read(self, want: Wanted, ask: Ask, stop: Stop) -> bytes:
         """The bytes of a content, asked for when they are not here."""
         if want.size <= IN_MEMORY:
@@ -134,8 +141,9 @@ class Contents:
             found = self._obtain(want, folder, ask, stop, suffix)
             assert isinstance(found, str)
             return found
+        data = self._small(want, ask, stop)
         path = self._temporary.make(folder, suffix=suffix)
-        self._temporary.fill(path, self._small(want, ask, stop))
+        self._temporary.fill(path, data)
         return path
 
     def _small(self, want: Wanted, ask: Ask, stop: Stop) -> bytes:

@@ -112,6 +112,7 @@ class Agent:
                 if not self._gone:
                     self._answer(request)
         finally:
+            self._contents.abandon()
             self._temporary.clean()
 
     def _read(self) -> None:
@@ -226,6 +227,8 @@ def _result(request: Message, target: Target) -> Dict[str, Any]:
     if spec is None or spec.where != "target":
         raise Failed("the module %s does not run on a target" % name)
     args = parse(name, spec, request.get("args") or {})
+    if target.check and spec.check_mode == "none":
+        return {"changed": False, "skipped": True, "msg": "remote module (%s) does not support check mode" % name}
     if request.get("async_s"):
         return jobs.start(request, target)
     result = change.execute(import_module("provision.agent.modules." + name), args, target)

@@ -14,6 +14,8 @@ KEPT_TAIL = 4 << 20
 LINE_LIMIT = 4096
 LINES_PER_SECOND = 200
 LINES_AT_ONCE = 1000
+DRAWING_S = 0.5
+"""A progress bar redraws its line with carriage returns: so often is a drawing shown that another one replaces."""
 
 
 class Kept:
@@ -57,30 +59,42 @@ class Live:
         self._budget = float(LINES_AT_ONCE)
         self._filled_at = clock()
         self._hidden = 0
+        self._drawn_at = clock() - DRAWING_S
 
     def feed(self, stream: str, data: bytes) -> None:
         """Bytes of a stream; whole lines are told at once."""
         lines = (self._partial[stream] + data).split(b"\n")
-        self._partial[stream] = lines.pop()[-LINE_LIMIT:]
+        rest = lines.pop()
         for line in lines:
-            self._line(stream, line)
+            *drawings, last = line.rstrip(b"\r").split(b"\r")
+            self._drawings(stream, drawings)
+            self._line(stream, last)
+        # What stands before the last carriage return is drawn; one at the very end may belong to a line end.
+        *drawings, last = rest.rstrip(b"\r").split(b"\r")
+        self._drawings(stream, drawings)
+        self._partial[stream] = (last + (b"\r" if rest.endswith(b"\r") else b""))[-LINE_LIMIT:]
 
     def finish(self) -> None:
         """Tell what has no line end, and how much was hidden."""
         for stream, rest in self._partial.items():
             if rest:
-                self._line(stream, rest)
+                self._line(stream, rest.rstrip(b"\r"))
         self._partial = {"stdout": b"", "stderr": b""}
         self._tell_hidden("stdout")
+
+    def _drawings(self, stream: str, drawings: "list[bytes]") -> None:
+        """The last drawing of a bar, when it is time to show one again."""
+        last = next((drawing for drawing in reversed(drawings) if drawing.strip()), b"")
+        if last and self._clock() - self._drawn_at >= DRAWING_S:
+            self._drawn_at = self._clock()
+            self._line(stream, last)
 
     def _line(self, stream: str, line: bytes) -> None:
         if not self._affordable():
             self._hidden += 1
             return
         self._tell_hidden(stream)
-        # A progress bar redraws its line with carriage returns: the last drawing is what counts.
-        shown = line.rstrip(b"\r").rsplit(b"\r", 1)[-1]
-        self._tell(stream, shown[:LINE_LIMIT].decode("utf-8", "replace"))
+        self._tell(stream, line[:LINE_LIMIT].decode("utf-8", "replace"))
 
     def _affordable(self) -> bool:
         now = self._clock()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
 
-from provision.agent.known import KNOWN_ELSEWHERE
+try:
+    from provision.agent.known import KNOWN_ELSEWHERE
+except ImportError:  # on a target, which has no use for them, the names are not sent along
+    KNOWN_ELSEWHERE = frozenset()
 
 __all__ = ["KNOWN_ELSEWHERE", "SPECS", "Argument", "ModuleSpec", "canonical"]
 

@@ -15,15 +15,12 @@ from provision.agent.target import Target
 ATTRIBUTES_CHANGED = "ownership, perms or SE linux context changed"
 
 
-def read(args: Mapping[str, Any], missing: str) -> Optional[bytes]:
-    """The file's bytes, None when it is not there; Failed when it is a folder, or may not be made."""
+def read(args: Mapping[str, Any]) -> Optional[bytes]:
+    """The file's bytes, None when it is not there; Failed when it is a folder."""
     path = str(args["path"])
     if os.path.isdir(path):
         raise Failed("Path %s is a directory !" % path, rc=256)
-    data = read_or_none(path)
-    if data is None and not args["create"] and args["state"] == "present":
-        raise Failed(missing % path, rc=257)
-    return data
+    return read_or_none(path)
 
 
 def answer(
@@ -51,7 +48,12 @@ def answer(
     change = Change("edit %s" % path, perform, **lines_diff(path, before or b"", after))
     folder = folders.create(os.path.dirname(path) or ".", Wanted())
     values = {"backup": ""} if backup == "backup" else {}
-    return together("edit", [folder, change], **values, msg=_with_attributes(path, want, msg, before is not None))
+    return together(
+        "edit",
+        [folder, change],
+        **values,
+        msg=msg if before is None and target.check else _with_attributes(path, want, msg, before is not None),
+    )
 
 
 def _attributes_only(path: str, want: Wanted, msg: str, exists: bool) -> Answer:
@@ -65,5 +67,6 @@ def _attributes_only(path: str, want: Wanted, msg: str, exists: bool) -> Answer:
 
 def _with_attributes(path: str, want: Wanted, msg: str, exists: bool) -> str:
     """Ansible's message tells of attributes too."""
-    differs = exists and attributes.look(os.path.realpath(path), want) is not None
+    status = None if exists else attributes.newborn()
+    differs = attributes.look(os.path.realpath(path), want._replace(flags=None), status) is not None
     return "%s and %s" % (msg, ATTRIBUTES_CHANGED) if differs else msg

@@ -13,7 +13,9 @@ from provision.agent.target import Target
 
 def look(args: Mapping[str, Any], target: Target) -> Answer:
     """Work out the new text and compare."""
-    before = text_files.read(args, "Path %s does not exist !")
+    before = text_files.read(args)
+    if before is None and not args["create"]:
+        raise Failed("Path %s does not exist !" % args["path"], rc=257)
     if before is None and args["state"] == "absent":
         return Unchanged({"msg": "File %s not present" % args["path"]})
     block = wanted_lines(args)

@@ -54,9 +54,11 @@ def _here(path: str) -> Source:
 def _look_file(args: Mapping[str, Any], target: Target, source: Source) -> Answer:
     _check_source(args, source)
     dest = _destination(args, source)
-    values = {"dest": dest, "src": args.get("src")}
+    values: Values = {"dest": dest, "src": args.get("src")}
     if os.path.lexists(dest) and not args["force"]:
         return Unchanged({**values, "msg": "file already exists"})
+    if source.path:
+        values["checksum"] = hashes(source.path, "sha1")[0]
     want = attributes.wanted(args)
     if want.mode == "preserve":
         want = want._replace(mode=source.mode)
@@ -100,7 +102,7 @@ def _folder_change(args: Mapping[str, Any], dest: str, target: Target) -> Option
     if str(args["dest"]).endswith("/"):
         want = attributes.wanted(args)._replace(mode=args.get("directory_mode"))
         return folders.create(folder, want)
-    if target.check:
+    if target.check and args.get("_content"):
         return None
     raise Failed("Destination directory %s does not exist" % folder)
 

@@ -35,6 +35,8 @@ def look(args: Mapping[str, Any], target: Target) -> Answer:
         if os.path.isabs(entry.path) or ".." in entry.path.split("/"):
             raise Failed("a tree's paths lie under dest: %s" % entry.path)
     values = {"dest": dest, "src": args.get("src")}
+    if args["remote_src"] and os.path.isdir(dest):
+        values["dest"] = os.path.join(dest, os.path.basename(str(args["src"])))
     files = [entry for entry in tree if entry.kind == "file"]
     if len(files) == 1 and len(tree) == 1:
         values["dest"] = os.path.join(dest, files[0].path)
@@ -77,7 +79,7 @@ def _entry(path: str, inside: str, follow: bool) -> Dict[str, Any]:
 def _folder_changes(args: Mapping[str, Any], dest: str, tree: List[Entry]) -> Iterator[Optional[Change]]:
     """Every folder that is named, or that a file needs; existing named ones get `directory_mode` and owner."""
     want = attributes.wanted(args)._replace(mode=args.get("directory_mode"))
-    named = {entry.path: entry.mode for entry in tree if entry.kind == "directory"}
+    named = {entry.path: entry.mode if args["remote_src"] else None for entry in tree if entry.kind == "directory"}
     needed = {os.path.dirname(entry.path) for entry in tree} | {""}
     planned: "set[str]" = set()
     for path in sorted(needed | set(named)):

@@ -40,10 +40,12 @@ class Wish(NamedTuple):
 def look(args: Mapping[str, Any], target: Target) -> Answer:
     """Work out the new text and compare."""
     _check(args, target)
-    before = text_files.read(args, "Destination %s does not exist !")
+    before = text_files.read(args)
     wish = _wish(args)
     if args["state"] == "absent":
         return _look_absent(args, target, before, wish)
+    if before is None and not args["create"]:
+        raise Failed("Destination %s does not exist !" % args["path"], rc=257)
     lines = (before or b"").splitlines(True)
     after, msg = present(lines, wish)
     answer = text_files.answer(args, target, before, b"".join(after), msg, "backup")

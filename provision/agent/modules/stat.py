@@ -106,5 +106,5 @@ def _mime(path: str, target: Target) -> Dict[str, Any]:
 def _flags(path: str) -> Dict[str, Any]:
     has = flags.read(path)
     if has is None:
-        return {}
+        return {"version": None, "attr_flags": "", "attributes": []}
     return {"version": str(has.version), "attr_flags": has.letters(), "attributes": has.names()}

@@ -1,0 +1,115 @@
+"""What a process prints: within bounds for the result, within a rate for the operator."""
+
+from __future__ import annotations
+
+from provision.agent.output import LINE_LIMIT, LINES_AT_ONCE, LINES_PER_SECOND, Kept, Live
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def live() -> tuple[Live, list[tuple[str, str]], Clock]:
+    told: list[tuple[str, str]] = []
+    clock = Clock()
+    return Live(lambda stream, text: told.append((stream, text)), clock), told, clock
+
+
+def test_little_output_is_kept_whole() -> None:
+    kept = Kept(head=10, tail=10)
+    for piece in (b"one", b"two", b"three"):
+        kept.add(piece)
+    assert kept.text() == "onetwothree"
+
+
+def test_of_much_output_both_ends_are_kept_and_the_gap_is_named() -> None:
+    kept = Kept(head=4, tail=4)
+    for number in range(10):
+        kept.add(b"%d" % number * 2)
+    assert kept.text() == "0011\n[... 12 bytes left out ...]\n8899"
+    assert kept.left_out == 12
+
+
+def test_memory_stays_bounded_in_a_flood() -> None:
+    kept = Kept(head=1000, tail=1000)
+    for _ in range(1000):
+        kept.add(b"x" * 500)
+    assert len(kept.text()) < 3100
+    assert kept.left_out > 490_000
+
+
+def test_one_piece_larger_than_everything() -> None:
+    kept = Kept(head=3, tail=3)
+    kept.add(b"abcdefghij")
+    assert kept.text().startswith("abc") and kept.text().endswith("hij")
+
+
+def test_bytes_that_are_no_text_are_replaced() -> None:
+    kept = Kept()
+    kept.add(b"caf\xe9 \xff")
+    assert kept.text() == "caf� �"
+
+
+def test_lines_are_told_when_they_are_whole() -> None:
+    lines, told, _ = live()
+    lines.feed("stdout", b"one\ntw")
+    assert told == [("stdout", "one")]
+    lines.feed("stderr", b"err\n")
+    lines.feed("stdout", b"o\n")
+    assert told == [("stdout", "one"), ("stderr", "err"), ("stdout", "two")]
+
+
+def test_the_last_line_needs_no_end() -> None:
+    lines, told, _ = live()
+    lines.feed("stdout", b"no end")
+    lines.finish()
+    assert told == [("stdout", "no end")]
+
+
+def test_of_a_progress_bar_the_last_drawing_is_told() -> None:
+    lines, told, _ = live()
+    lines.feed("stdout", b"10%\r50%\r100%\r\n")
+    assert told == [("stdout", "100%")]
+
+
+def test_a_long_line_is_cut() -> None:
+    lines, told, _ = live()
+    lines.feed("stdout", b"x" * 100_000 + b"\n")
+    assert told == [("stdout", "x" * LINE_LIMIT)]
+
+
+def test_a_line_that_never_ends_does_not_fill_the_memory() -> None:
+    lines, told, _ = live()
+    for _ in range(100):
+        lines.feed("stdout", b"x" * 100_000)
+    lines.finish()
+    assert told == [("stdout", "x" * LINE_LIMIT)]
+
+
+def test_a_flood_is_counted_instead_of_shown() -> None:
+    lines, told, clock = live()
+    lines.feed("stdout", b"line\n" * 5000)
+    assert len(told) == LINES_AT_ONCE
+    clock.now += 1.0
+    lines.feed("stdout", b"after\n" * 3)
+    assert told[LINES_AT_ONCE] == ("stdout", f"[... {5000 - LINES_AT_ONCE} lines not shown ...]")
+    assert told[LINES_AT_ONCE + 1 :] == [("stdout", "after")] * 3
+
+
+def test_a_flood_at_the_end_is_counted_too() -> None:
+    lines, told, _ = live()
+    lines.feed("stdout", b"line\n" * (LINES_AT_ONCE + 7))
+    lines.finish()
+    assert told[-1] == ("stdout", "[... 7 lines not shown ...]")
+
+
+def test_a_steady_stream_below_the_rate_is_told_whole() -> None:
+    lines, told, clock = live()
+    for _ in range(30):
+        clock.now += 0.5
+        lines.feed("stdout", b"line\n" * (LINES_PER_SECOND // 2))
+    assert len(told) == 30 * (LINES_PER_SECOND // 2)
