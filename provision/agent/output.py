@@ -59,7 +59,7 @@ class Live:
         self._budget = float(LINES_AT_ONCE)
         self._filled_at = clock()
         self._hidden = 0
-        self._drawn_at = clock() - DRAWING_S
+        self._drawn_at = clock()
 
     def feed(self, stream: str, data: bytes) -> None:
         """Bytes of a stream; whole lines are told at once."""

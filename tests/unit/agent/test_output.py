@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provision.agent.output import LINE_LIMIT, LINES_AT_ONCE, LINES_PER_SECOND, Kept, Live
+from provision.agent.output import DRAWING_S, LINE_LIMIT, LINES_AT_ONCE, LINES_PER_SECOND, Kept, Live
 
 
 class Clock:
@@ -73,6 +73,39 @@ def test_the_last_line_needs_no_end() -> None:
 def test_of_a_progress_bar_the_last_drawing_is_told() -> None:
     lines, told, _ = live()
     lines.feed("stdout", b"10%\r50%\r100%\r\n")
+    assert told == [("stdout", "100%")]
+
+
+def test_a_bar_that_takes_long_is_told_now_and_then_without_a_line_end() -> None:
+    lines, told, clock = live()
+    for percent in range(100):
+        clock.now += DRAWING_S / 5
+        lines.feed("stderr", b"%d%%\r" % percent)
+    assert 10 <= len(told) <= 20
+    assert told[0][0] == "stderr" and all(text.endswith("%") for _, text in told)
+
+
+def test_a_bar_that_is_followed_by_other_words_in_its_line_is_told_before_them() -> None:
+    """cargo's: the bar, a carriage return, then the next crate's line."""
+    lines, told, clock = live()
+    clock.now += DRAWING_S
+    lines.feed("stderr", b"   Building [=> ] 3/484: a\r   Building [=> ] 4/484: b   \r   Compiling libc v0.2\n")
+    assert [text.strip() for _, text in told] == ["Building [=> ] 4/484: b", "Compiling libc v0.2"]
+
+
+def test_a_line_end_that_comes_in_two_pieces_is_one_line_end() -> None:
+    lines, told, clock = live()
+    clock.now += DRAWING_S
+    lines.feed("stdout", b"one\r")
+    clock.now += DRAWING_S
+    lines.feed("stdout", b"\ntwo\r\n")
+    assert told == [("stdout", "one"), ("stdout", "two")]
+
+
+def test_the_last_drawing_of_a_bar_without_an_end_is_told() -> None:
+    lines, told, _ = live()
+    lines.feed("stdout", b"10%\r100%\r")
+    lines.finish()
     assert told == [("stdout", "100%")]
 
 
