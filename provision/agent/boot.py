@@ -70,12 +70,13 @@ def sources() -> Dict[str, str]:
     return found
 
 
+_DOCSTRING = re.compile(r'(\A|:\n)( *)"""[\s\S]*?"""$', re.M)
+
+
 def _lean(source: str) -> str:
     """Without docstrings and comments, which are a fifth of the bytes; lines keep their numbers."""
-    source = re.sub(
-        r'^( *)"""[\s\S]*?"""$', lambda match: match[1] + "0" + "\n" * match[0].count("\n"), source, flags=re.M
-    )
-    return re.sub("^ *#.*$", "", source, flags=re.M)
+    lean = _DOCSTRING.sub(lambda match: match[1] + match[2] + '""' + "\n" * match[0][2:].count("\n"), source)
+    return re.sub("^ *#.*$", "", lean, flags=re.M)
 
 
 def _payload_in_memory() -> bytes:

@@ -43,6 +43,7 @@ def test_every_module_travels_with_its_packages() -> None:
         name = ".".join(path.relative_to(AGENT.parents[1]).with_suffix("").parts).removesuffix(".__init__")
         if name != "provision.agent.known":
             assert meaning(sources[name]) == meaning(path.read_text()), name
+            compile(sources[name], name, "exec", dont_inherit=True)
     assert "provision" in sources and "provision.cli" not in sources
 
 
