@@ -187,7 +187,7 @@ def _pairs(path: Path) -> Iterator[tuple[str, Any, int]]:
     try:
         loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
         node = loader.get_single_node()
-        if node is None:
+        if node is None or node.tag == "tag:yaml.org,2002:null":
             return
         if not isinstance(node, yaml.MappingNode):
             raise UsageProblem(f"{_shown(path)}:1: settings are `name: value` lines")
@@ -196,6 +196,8 @@ def _pairs(path: Path) -> Iterator[tuple[str, Any, int]]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UsageProblem(f"{_shown(path)}:{line}: not YAML: {error.problem}") from error
+    except OSError as error:
+        raise UsageProblem(f"{_shown(path)} cannot be read", str(error.strerror)) from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageProblem(f"{_shown(path)}:1: not YAML: {error}") from error
 
