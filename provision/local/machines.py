@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import itertools
 import json
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Protocol
 
 from provision.errors import ProvisionError
-from provision.local import image, quotas, trust
-from provision.local.answers import PROJECT, OperationFailure
-from provision.local.catalogue import pci_devices, region_of, zones
-from provision.local.docker_engine import INSTANCE, Container, File, Network, State, SubnetTaken
+from provision.local import faults, image, trust
+from provision.local.answers import OperationFailure
+from provision.local.bridge import Bridge, Networks
+from provision.local.catalogue import pci_devices
+from provision.local.docker_engine import INSTANCE, Container, File, Network, State
 from provision.local.firewall import Machine, nftables
 from provision.local.locks import lock
 from provision.local.mirrors import of_this_computer
 from provision.local.store import Body, Store
-from provision.local.subnets import candidates, is_free, next_address
+from provision.local.subnets import next_address
 
 SETTINGS = "/etc/provision-machine"
 FIREWALL = f"{SETTINGS}/firewall.nft"
@@ -39,12 +37,9 @@ _VOLUMES = {
 Report = Callable[[int, str], None]
 
 
-class Engine(image.Builder, Protocol):
+class Engine(image.Builder, Networks, Protocol):
     """What machines ask of the Docker door."""
 
-    def network(self, name: str) -> Network | None: ...
-    def make_network(self, network: Network, owner: str) -> None: ...
-    def remove_network(self, name: str) -> None: ...
     def create(self, container: Container) -> None: ...
     def start(self, name: str) -> None: ...
     def stop(self, name: str, patience_s: int) -> None: ...
@@ -74,16 +69,17 @@ class Machines:
         self._environment = environment
         self._closing = threading.Event()
         self.owner = owner_of(folder)
+        self.bridge = Bridge(engine, store, folder, self.owner)
 
     # Operations on one instance: (zone, name) and a way to tell how far it is
 
     def create(self, zone: str, name: str, report: Report) -> None:
         """From an accepted request to a running machine."""
-        self._strike(zone, name)
+        faults.check_creation(self._store, zone, name)
         tag = self._image(report)
-        network = self.network()
+        network = self.bridge.network()
         report(85, "starting the machine")
-        self._pause_if_slow(zone, name)
+        faults.pause_if_slow(self._store, zone, name)
         with self._locked(zone, name):
             instance = self._staged(zone, name, network)
             self._engine.remove(self.container(zone, name))
@@ -108,7 +104,7 @@ class Machines:
                     transaction.release_address(body["id"])
                     transaction.drop("instances", zone, name)
         self._tell_neighbours(report)
-        self.forget_network()
+        self.bridge.forget()
 
     def start(self, zone: str, name: str, report: Report) -> None:
         with self._locked(zone, name):
@@ -174,24 +170,6 @@ class Machines:
             transaction.clear()
         return counts
 
-    def network(self) -> Network:
-        """The network of this cloud, made when it is not there."""
-        name = f"provision-{self.owner}"
-        with lock(self._folder / "locks" / "network"):
-            return self._engine.network(name) or self._make_network()
-
-    def caller_address(self) -> str:
-        """What machines see when this computer connects to them; no network is made for the answer."""
-        with lock(self._folder / "locks" / "network"):
-            found = self._engine.network(f"provision-{self.owner}")
-            return found.gateway if found else self._network_on(self._reserved_subnet()).gateway
-
-    def forget_network(self) -> None:
-        """Remove the network when no machine is left; it comes back with the next one."""
-        with lock(self._folder / "locks" / "network"):
-            if not self._instances():
-                self._engine.remove_network(f"provision-{self.owner}")
-
     def close(self) -> None:
         """Give up what takes long."""
         self._closing.set()
@@ -204,40 +182,6 @@ class Machines:
             for progress in image.ensure(self._engine, recipe, self._folder / "build", self._closing):
                 report(progress.percent, progress.text)
         return recipe.tag
-
-    def _make_network(self) -> Network:
-        reserved = self._reserved_subnet()
-        others = () if self._has_addresses() else candidates(self.owner)
-        for subnet in itertools.chain((reserved,), others):
-            network = self._network_on(subnet)
-            try:
-                self._engine.make_network(network, self.owner)
-            except SubnetTaken:
-                continue
-            self._remember_subnet(subnet)
-            return network
-        raise ProvisionError("no subnet for the local cloud", f"{reserved} is in use", "docker network ls")
-
-    def _reserved_subnet(self) -> IPv4Network:
-        """The subnet of before, when machines have addresses in it or nothing else has taken it; else a free one."""
-        with self._store.read() as transaction:
-            before = transaction.setting("subnet")
-        if before and (self._has_addresses() or is_free(IPv4Network(before))):
-            return IPv4Network(before)
-        chosen = next(candidates(self.owner))
-        self._remember_subnet(chosen)
-        return chosen
-
-    def _network_on(self, subnet: IPv4Network) -> Network:
-        return Network(f"provision-{self.owner}", str(subnet), str(subnet[1]))
-
-    def _remember_subnet(self, subnet: IPv4Network) -> None:
-        with self._store.write() as transaction:
-            transaction.set("subnet", str(subnet))
-
-    def _has_addresses(self) -> bool:
-        with self._store.read() as transaction:
-            return bool(transaction.addresses())
 
     def _tell_neighbours(self, report: Report) -> None:
         """Rules that name their sources by tag change with every machine that comes or goes."""
@@ -330,48 +274,6 @@ class Machines:
     def _locked(self, zone: str, name: str) -> Iterator[None]:
         with lock(self._folder / "locks" / f"machine-{zone}-{name}"):
             yield
-
-    # Bad luck on order
-
-    def _strike(self, zone: str, name: str) -> None:
-        with self._store.write() as transaction:
-            body = transaction.get("instances", zone, name)
-            instances = transaction.all("instances")
-            stocked_out = transaction.strike("stockout", (zone,))
-            tight = transaction.strike("quota", (zone, region_of(zone)))
-        if body is None:
-            return
-        if stocked_out is not None:
-            raise stockout(zone, body, stocked_out.body)
-        quotas.check(body, zone, instances, tight.body if tight else {})
-
-    def _pause_if_slow(self, zone: str, name: str) -> None:
-        with self._store.write() as transaction:
-            fault = transaction.strike("slow-boot", (zone, name))
-        if fault is not None:
-            time.sleep(float(fault.body.get("seconds", 10)))
-
-
-def stockout(zone: str, body: Body, particulars: Mapping[str, Any]) -> OperationFailure:
-    """The failure in the shape that was seen on Google's cloud."""
-    others = particulars.get(
-        "zonesAvailable", [other for other in zones() if other[:-2] == zone[:-2] and other != zone]
-    )
-    metadatas = {
-        "zone": zone,
-        "vmType": str(body["machineType"]).rsplit("/", 1)[-1],
-        "attachment": ",".join(
-            f"{str(item['acceleratorType']).rsplit('/', 1)[-1]}:{item['acceleratorCount']}"
-            for item in body.get("guestAccelerators") or ()
-        ),
-        "zonesAvailable": ",".join(others),
-    }
-    text = (
-        f"The zone 'projects/{PROJECT}/zones/{zone}' does not have enough resources available to fulfill the request.  "
-        "Try a different zone, or try again later. (state:STOCKOUT, sub-state:STOCKOUT, resource type:compute)"
-    )
-    info = {"domain": "compute.googleapis.com", "reason": "stockout", "metadatas": metadatas}
-    return OperationFailure("ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS", text, 503, {"errorInfo": info})
 
 
 def address_of(body: Body) -> str:

@@ -35,7 +35,7 @@ class LocalCloud:
     @property
     def caller_address(self) -> str:
         """What its machines see when this computer connects to them."""
-        return self.machines.caller_address()
+        return self.machines.bridge.caller_address()
 
     def order_fault(self, kind: str, place: str = "", times: int = 1, **particulars: object) -> None:
         """Bad luck for the next `times` occasions: `stockout`, `http`, `slow-boot` or `bad-host-key`, at a zone, an
@@ -62,7 +62,7 @@ def serve(
             finally:
                 machines.close()
                 operations.close(CLOSE_PATIENCE_S)
-        machines.forget_network()
+        machines.bridge.forget()
     finally:
         store.close()
         door.close()
