@@ -26,9 +26,10 @@ from provision.playbook.variables import magic_variables
 
 @dataclass(frozen=True)
 class _Delivered:
-    """A host's worker is over; it said everything it had to say."""
+    """A host's worker is over. `last` tells what ended it early, unless a task's own Result has."""
 
     host: str
+    last: Result | None
 
 
 def run(plays: Sequence[Play], inventory: Inventory, options: RunOptions) -> Job:
@@ -96,10 +97,12 @@ def _on_all(
         try:
             while waiting:
                 event = events.get()
-                if isinstance(event, _Delivered):
-                    waiting.discard(event.host)
-                else:
+                if not isinstance(event, _Delivered):
                     yield event
+                    continue
+                waiting.discard(event.host)
+                if event.last is not None:
+                    yield event.last
         except BaseException:
             # Interrupted, or the reader went away: hang up, so that workers waiting for an answer end.
             workers.shutdown(wait=False, cancel_futures=True)
@@ -109,24 +112,30 @@ def _on_all(
 
 
 def _deliver(scope: Scope, nodes: tuple[Node, ...], put: Any, once: Once) -> None:
-    """The edge of the worker thread: whatever happens becomes a Result."""
+    """The edge of the worker thread: it delivers whatever happens, and a bug is a failed host, not a silent one."""
+    last: Result | None = _ended(scope, "failed", Problem(f"the worker of {scope.name} broke"))
+    try:
+        last = _outcome(scope, nodes, put, once)
+    except Exception:  # noqa: BLE001
+        last = _ended(scope, "failed", Problem(f"the worker of {scope.name} broke", traceback.format_exc()))
+    finally:
+        scope.state.failed |= last is not None
+        once.leave(scope.name)
+        put(_Delivered(scope.name, last))
+
+
+def _outcome(scope: Scope, nodes: tuple[Node, ...], put: Emit, once: Once) -> Result | None:
+    """What ended the host early and nobody has told yet; None when there is nothing to add."""
     try:
         _host(scope, nodes, put, once)
     except (TaskFailed, Stopped):
         scope.state.failed = True
     except Unreachable as error:
-        scope.state.failed = True
         scope.state.close()
-        put(_ended(scope, "unreachable", Problem(error.what, error.why, error.hint)))
+        return _ended(scope, "unreachable", Problem(error.what, error.why, error.hint))
     except ProvisionError as error:
-        scope.state.failed = True
-        put(_ended(scope, "failed", Problem(error.what, error.why, error.hint)))
-    except Exception:  # noqa: BLE001  (the edge of a worker: a bug must become a failed host, not a silent one)
-        scope.state.failed = True
-        put(_ended(scope, "failed", Problem(f"the worker of {scope.name} broke", traceback.format_exc())))
-    finally:
-        once.leave(scope.name)
-        put(_Delivered(scope.name))
+        return _ended(scope, "failed", Problem(error.what, error.why, error.hint))
+    return None
 
 
 def _host(scope: Scope, nodes: tuple[Node, ...], put: Emit, once: Once) -> None:

@@ -146,9 +146,9 @@ class AgentChannel:
         """Say goodbye if the wire still stands; never fails."""
         try:
             self.send({"op": "bye"})
-        except Unreachable:
-            pass
-        self._stream.close()
+            self._stream.close()
+        except (Unreachable, OSError, EOFError):
+            pass  # the wire is down already
 
     def _write(self, data: bytes) -> None:
         try:

@@ -7,7 +7,7 @@ import pytest
 from provision.errors import ProvisionError
 from provision.model import Note, Result, Section
 
-from .conftest import Lab, results, statuses
+from .conftest import Lab, Wire, results, statuses
 
 
 def test_tasks_run_in_order_and_tell_what_changed(lab: Lab) -> None:
@@ -252,6 +252,22 @@ def test_a_connection_lost_in_the_middle_is_unreachable_not_silence(lab: Lab) ->
     lab.machine().dies_after = 1
     found = results(lab.tasks("- command: a\n  register: r\n- command: '{{ r.stdout }}'\n- command: c"))
     assert [r.status for r in found] == ["changed", "unreachable"]
+
+
+def test_a_wire_that_cannot_even_be_closed_is_still_a_failed_host(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Wire) -> None:
+        raise EOFError
+
+    monkeypatch.setattr(Wire, "close", broken)
+    lab.machine().dies_after = 0
+    assert statuses(lab.tasks("- command: a")) == ["unreachable"]
+
+
+def test_a_bug_in_a_worker_is_a_failed_host_with_its_traceback(lab: Lab) -> None:
+    lab.machine().modules = {}
+    found = results(lab.tasks("- command: a"))
+    assert [r.status for r in found] == ["failed"]
+    assert found[0].problem is not None and "KeyError" in found[0].problem.why
 
 
 def test_a_host_that_failed_takes_no_part_in_the_next_play(lab: Lab) -> None:
