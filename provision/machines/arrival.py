@@ -52,7 +52,7 @@ def trusted(place: Place, machine: Machine) -> Done[Mapping[str, str]]:
 def _awaited(cloud: Cloud, machine: Machine) -> Mapping[str, str]:
     """The keys when they come: guest attributes first, the serial console where those stay empty."""
     keys = wait_until(lambda: hostkeys.published(cloud, machine) or None, SERIAL_AFTER_S)
-    keys = keys or wait_until(lambda: _either(cloud, machine), KEYS_WITHIN_S - SERIAL_AFTER_S, pause_s=5.0)
+    keys = keys or wait_until(lambda: _either(cloud, machine), KEYS_WITHIN_S - SERIAL_AFTER_S, pauses=5)
     if keys is None:
         raise Unreachable(
             f"{machine.name} has published no host key within {KEYS_WITHIN_S:.0f} s",
@@ -77,7 +77,7 @@ def _serial(cloud: Cloud, machine: Machine) -> str:
         raise
 
 
-def logged_in(entry: MachineEntry, within_s: float = LOGIN_WITHIN_S) -> Done[None]:
+def logged_in(entry: MachineEntry) -> Done[None]:
     """One command run over SSH. Refusals count as `not yet`: the user is made while the machine boots."""
     refusals: list[Unreachable] = []
 
@@ -94,7 +94,7 @@ def logged_in(entry: MachineEntry, within_s: float = LOGIN_WITHIN_S) -> Done[Non
         finally:
             door.close()
 
-    if wait_until(attempt, within_s) is None:
+    if wait_until(attempt, LOGIN_WITHIN_S) is None:
         last = refusals[-1] if refusals else Unreachable(f"{entry.name} runs no commands")
         raise last
     return Done(None)

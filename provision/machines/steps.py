@@ -11,6 +11,9 @@ from provision.model import Event, Result, Step
 
 Value = TypeVar("Value")
 
+PAUSE_S = 1.0
+"""Between two looks at something that takes its time."""
+
 
 @dataclass(frozen=True)
 class Done(Generic[Value]):
@@ -28,22 +31,21 @@ def step(
     yield Step(host, title, expected_s=expected_s)
     started = time.monotonic()
     done = work()
-    status = "changed" if done.changed else "ok"
-    yield Result(host, title, "changed" if status == "changed" else "ok", time.monotonic() - started, done.data)
+    yield Result(host, title, "changed" if done.changed else "ok", time.monotonic() - started, done.data)
     return done.value
 
 
 def wait_until(
     look: Callable[[], Value | None],
     timeout_s: float,
-    pause_s: float = 1.0,
+    pauses: float = 1.0,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Value | None:
-    """What `look` finds, looked for again and again; None when the time is over."""
+    """What `look` finds, looked for again and again; None when the time is over. `pauses`: how many to make at once."""
     until = clock() + timeout_s
     while True:
         found = look()
         if found is not None or clock() >= until:
             return found
-        sleep(pause_s)
+        sleep(PAUSE_S * pauses)
