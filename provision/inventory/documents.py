@@ -7,7 +7,7 @@ built from parser events with a stack of our own: a hostile file cannot overflow
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -62,6 +62,17 @@ class Unsafe(str):
     __slots__ = ()
 
 
+def unsafe(value: Any) -> Any:
+    """A final value: text in it is never taken for a template."""
+    if isinstance(value, str):
+        return Unsafe(value)
+    if isinstance(value, Mapping):
+        return {key: unsafe(element) for key, element in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [unsafe(element) for element in value]
+    return value
+
+
 @dataclass(frozen=True)
 class Document:
     """One file's value. Containers are plain dicts and lists; their lines stand in a table beside them."""
@@ -106,6 +117,9 @@ def read_text(path: Path) -> str:
 
 def parse(text: str, file: str, lenient: bool = False) -> Document:
     """The document in this text; faults are collected in it, not raised. `lenient`: of doubled keys the last counts."""
+    if text.startswith("$ANSIBLE_VAULT"):
+        told = "files encrypted by ansible-vault are not read by provision yet"
+        return Document(file, None, faults=(Fault(Location(file, 1), told),))
     builder = _Builder(file, lenient)
     try:
         value = builder.build(text)
@@ -230,7 +244,7 @@ class _Builder:
         self._count(1)
         self.starts[id(value)] = self.line
         tag = event.tag or ""
-        if tag and not tag.startswith(_TAG):
+        if tag and not tag.startswith(_TAG) and tag != "!unsafe":
             self._fault(f"the tag `{tag}` is not known here")
         self._stack.append(_Open(value, self._values, event.anchor, tag.removeprefix(_TAG)))
 
@@ -245,6 +259,8 @@ class _Builder:
         for source in done.merges:
             for key, value in source.items():
                 done.value.setdefault(key, value)
+        if done.tag == "!unsafe":
+            return unsafe(done.value)
         if done.tag == "set" and isinstance(done.value, dict):
             return set(done.value)
         if done.tag in ("omap", "pairs") and isinstance(done.value, list):

@@ -191,6 +191,7 @@ PLAY: Mapping[str, Convert] = {
     "force_handlers": flag,
     "connection": text,
     "remote_user": text,
+    "user": text,
     "port": number,
     "strategy": text,
     "become_method": text,

@@ -10,7 +10,7 @@ from typing import Any
 from provision.inventory.documents import Document, Location
 from provision.inventory.places import is_file, is_folder
 from provision.playbook import keywords, roles
-from provision.playbook.actions import Action, read_action
+from provision.playbook.actions import About, Action, ActionReader
 from provision.playbook.contexts import inherited
 from provision.playbook.files import candidates
 from provision.playbook.jinja import TemplateProblem, is_template
@@ -36,6 +36,7 @@ class Place:
     context: Context
     handlers: bool = False
     above: tuple[Path, ...] = ()
+    rescued: bool = False
 
 
 @dataclass
@@ -82,12 +83,16 @@ class NodeReader:
             self.notes.fault(where, "`rescue` and `always` stand beside a `block`")
         values = self._converted(said, keywords.BLOCK, place.document)
         inner = replace(place, context=inherited(place.context, values))
-        parts = {key: self.nodes(said.get(key), inner, said, key) for key in ("block", "rescue", "always")}
+        caught = replace(inner, rescued=place.rescued or bool(said.get("rescue")))
+        parts = {
+            key: self.nodes(said.get(key), caught if key == "block" else inner, said, key)
+            for key in ("block", "rescue", "always")
+        }
         return (Block(where, values.get("name", ""), parts["block"], parts["rescue"], parts["always"]),)
 
     def _task(self, said: dict[Any, Any], place: Place) -> tuple[Node, ...]:
         table = keywords.HANDLER if place.handlers else keywords.TASK
-        action = read_action(said, table, place.document, self.notes)
+        action = ActionReader(place.document, table, self.notes, _about(said, place)).read(said)
         values = self._converted(said, table, place.document)
         loop = read_loop(said, place.document, self.notes)
         if action is None:
@@ -258,18 +263,19 @@ class NodeReader:
         public: bool = True,
     ) -> tuple[Node, ...]:
         """The tasks of a role, those of the roles that it depends on before them; its handlers go to the play."""
-        path = self._role_path(name, where, context, place)
+        part = (parts or Parts()).tasks or "main"
+        path = self._role_path(name, part, where, context, place)
         if path is None:
             return ()
         files = roles.read_role_files(path, Path(name).name, parts or Parts(), where, self.notes)
-        above = (*place.above, path)
+        above = (*place.above, path / part)
         role = self._role_value(files, context.role, entry_vars or {}, params or {}, public)
         inner = replace(context, role=role, vars={} if entry_vars is None else context.vars)
         before, role = self._dependencies(files, role, replace(place, context=inner, above=above))
         self.roles.append(role)
         return (*before, *self._role_nodes(files, replace(place, context=replace(inner, role=role), above=above)))
 
-    def _role_path(self, name: str, where: Location, context: Context, place: Place) -> Path | None:
+    def _role_path(self, name: str, part: str, where: Location, context: Context, place: Place) -> Path | None:
         beside = context.role.path.parent if context.role else None
         path = roles.find_role(name, context.play_folder, beside)
         if path is None:
@@ -278,7 +284,7 @@ class NodeReader:
             )
             known = roles.known_roles(context.play_folder)
             self.notes.fault(where, f"there is no role `{name}` (searched in {searched})", name, known)
-        elif path in place.above or len(place.above) > _DEEPEST:
+        elif path / part in place.above or len(place.above) > _DEEPEST:
             self.notes.fault(where, f"the role `{name}` depends on itself")
             return None
         return path
@@ -368,7 +374,7 @@ class NodeReader:
     def _is_done(self, name: str, said: tuple[Any, ...], context: Context, place: Place) -> bool:
         """Whether an equal entry ran before, on every host and for every choice of tags for which this one would."""
         path = roles.find_role(name, context.play_folder, context.role.path.parent if context.role else None)
-        if path is None or path in place.above or _allows_duplicates(path, self.notes):
+        if path is None or path / "main" in place.above or _allows_duplicates(path, self.notes):
             return False
         for known, around in self._done:
             same_hosts = set(map(repr, around.when)) <= set(map(repr, context.when))
@@ -384,6 +390,17 @@ _OWN_FIELDS = frozenset(keywords.OWN)
 def parts_of(args: Mapping[str, Any]) -> Parts:
     """Which files of a role an include_role or import_role means."""
     return Parts(*(str(args.get(f"{kind}_from") or "") for kind in ("tasks", "handlers", "vars", "defaults")))
+
+
+def _about(said: Mapping[Any, Any], place: Place) -> About:
+    """What a task's surroundings say about its module: where modules of its own may lie, and whether it may fail."""
+    may_fail = place.rescued or place.context.settings.get("ignore_errors")
+    role = place.context.role
+    origins = (place.context.play_folder, *((role.path, *role.above) if role else ()))
+    return About(
+        tuple(origin / "library" for origin in origins),
+        bool(may_fail or "failed_when" in said or said.get("ignore_errors") or said.get("ignore_unreachable")),
+    )
 
 
 def _stand_in(where: Location, folder: Path) -> Task:

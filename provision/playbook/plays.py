@@ -18,7 +18,12 @@ from provision.playbook.problems import Notebook, kind_of
 from provision.playbook.templating import Templar
 from provision.playbook.values import Context, Node, Play, Raw, Task
 
-_CONNECTION = {"connection": "ansible_connection", "remote_user": "ansible_user", "port": "ansible_port"}
+_CONNECTION = {
+    "connection": "ansible_connection",
+    "user": "ansible_user",
+    "remote_user": "ansible_user",
+    "port": "ansible_port",
+}
 _PREFIX = "ansible.builtin."
 
 

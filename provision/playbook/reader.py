@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from provision.inventory.documents import Document, Location, Unsafe
+from provision.inventory.documents import Document, Location, unsafe
 from provision.playbook.nodes import NodeReader, Place, parts_of
 from provision.playbook.plays import PlaybookReader
 from provision.playbook.problems import Notebook
@@ -66,14 +66,3 @@ def _inside(around: Task) -> Context:
     known = {**context.vars, **context.params}
     added = {name: unsafe(value) for name, value in around.vars.items() if known.get(name, known) is not value}
     return replace(context, params={**context.params, **added})
-
-
-def unsafe(value: Any) -> Any:
-    """A final value: text in it is never taken for a template."""
-    if isinstance(value, str):
-        return Unsafe(value)
-    if isinstance(value, Mapping):
-        return {key: unsafe(element) for key, element in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [unsafe(element) for element in value]
-    return value

@@ -45,6 +45,8 @@ class Loop:
     label: Raw = None
     pause: Raw = 0
     flatten: bool = False
+    extended: Raw = False
+    extended_allitems: Raw = True
 
 
 @dataclass(frozen=True)

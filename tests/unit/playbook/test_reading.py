@@ -63,6 +63,7 @@ def test_a_play_without_a_name_is_called_by_its_hosts(read: Callable[..., Play])
 
 def test_connection_keywords_are_the_weakest_variables(read: Callable[..., Play]) -> None:
     play = read(play="connection: local\nremote_user: me\nport: 2222")
+    assert read(play="user: me").connection == {"ansible_user": "me"}
     assert play.connection == {"ansible_connection": "local", "ansible_user": "me", "ansible_port": 2222}
 
 
@@ -161,6 +162,47 @@ def test_other_with_loops_ask_their_lookup(read: Callable[..., Play]) -> None:
     assert elements("with_sequence: start=1 end=2") == ["1", "2"]
     assert elements("with_together: ['{{ l }}', [a, b]]") == [[1, "a"], [2, "b"]]
     assert elements("with_indexed_items: ['{{ l }}']") == [(0, 1), (1, 2)]
+
+
+def test_an_extended_loop_says_so(read: Callable[..., Play]) -> None:
+    loop = only(read("- ping:\n  loop: []\n  loop_control: {extended: yes, extended_allitems: no}")).loop
+    assert loop is not None
+    assert (loop.extended, loop.extended_allitems) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "copy: {}\n  ignore_errors: yes",
+        "copy: {}\n  failed_when: false",
+        "block:\n    - copy: {}\n  rescue: [ping: ]",
+        "block:\n    - block:\n        - copy: {}\n  rescue: [ping: ]",
+        "block:\n    - copy: {}\n  ignore_errors: '{{ x }}'",
+    ],
+)
+def test_where_a_failure_is_caught_bad_arguments_fail_on_the_host(task: str, read: Callable[..., Play]) -> None:
+    play = read(f"- {task}")
+    assert tasks_of(play.tasks)[0].action == "copy"
+    assert "`copy` needs the argument `dest`; the task fails where it runs" in play.warnings[0]
+
+
+def test_modules_that_come_with_a_playbook_or_role_are_warned_about(read: Callable[..., Play], write: Write) -> None:
+    write("library/of_the_playbook.py", "")
+    write("roles/app/library/of_the_role", "")
+    write("roles/app/tasks/main.yml", "- of_the_role: {x: 1}\n- of_the_playbook:\n")
+    play = read("- of_the_playbook: {a: 1}", roles="- app")
+    assert [(task.action, task.lacking) for task in tasks_of(play.tasks)] == [
+        ("of_the_role", True),
+        ("of_the_playbook", True),
+        ("of_the_playbook", True),
+    ]
+
+
+def test_unsafe_text_is_kept_apart_from_templates(read: Callable[..., Play]) -> None:
+    from provision.playbook.templating import Templar
+
+    task = only(read("- debug:\n    msg: [!unsafe '{{ a }}', !unsafe {k: ['{{ b }}']}, '{{ 1 + 1 }}']"))
+    assert Templar({}).arguments(task.args) == {"msg": ["{{ a }}", {"k": ["{{ b }}"]}, "2"]}
 
 
 # -- inheritance -------------------------------------------------------------------------------------------------------
@@ -398,6 +440,14 @@ def test_import_role_takes_other_files(read: Callable[..., Play], role: Callable
     assert first.role is not None
     assert (first.role.defaults, first.role.vars) == ({"d": "more"}, {"v": 1})
     assert [handler.name for handler in play.handlers] == ["h"]
+
+
+def test_a_role_may_import_another_file_of_itself(
+    read: Callable[..., Play], role: Callable[..., None], write: Write
+) -> None:
+    role("app", tasks="- import_role: {name: app, tasks_from: other}\n")
+    write("roles/app/tasks/other.yml", "- ping:\n")
+    assert only(read(roles="- app")).action == "ping"
 
 
 def test_include_role_is_read_when_it_is_reached(read: Callable[..., Play], role: Callable[..., None]) -> None:

@@ -80,9 +80,14 @@ def faults(path: Path) -> list[str]:
         ("ping: !vault |\n        x", "values encrypted by ansible-vault"),
         ("ping:\n      ping:", "the key `ping` is there twice"),
         ("debug: {msg: a, var: b}", "exclude each other"),
+        ("'{{ module }}': {}", "the name of a module out of a variable"),
+        ("action: '{{ module }} x=1'", "the name of a module out of a variable"),
+        ("import_role: {name: app, tasks_from: loop}", "the role `app` depends on itself"),
+        ("include_role: {name: app}\n      ignore_unreachable: yes", "`ignore_unreachable` is known to Ansible"),
     ],
 )
 def test_a_bad_task_is_told(task: str, expected: str, write: Write) -> None:
+    write("roles/app/tasks/loop.yml", "- import_role: {name: app, tasks_from: loop}\n")
     told = faults(write("site.yml", f"- hosts: all\n  tasks:\n    - {task}\n"))
     assert any(expected in fault for fault in told), told
 
@@ -117,6 +122,7 @@ def test_a_bad_task_is_told(task: str, expected: str, write: Write) -> None:
         ("- hosts: all\n  vars: {x: 1, x: 2}\n", "site.yml:2: the key `x` is there twice"),
         ("- hosts: all\n  vars: {{ x }}: 1\n", "this is not YAML"),
         ("- hosts: all\n  gather_facts: perhaps\n", "`gather_facts` is yes or no"),
+        ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", "site.yml:1: files encrypted by ansible-vault are not read by provision"),
     ],
 )
 def test_a_bad_play_is_told(text: str, expected: str, write: Write) -> None:
