@@ -100,7 +100,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Table:
-    """A table for the reader; machines read the Summary instead. `verdicts`: good, bad or neutral for each row."""
+    """A table for the reader; machines read the Summary instead. `verdicts` hold rows against targets."""
 
     title: str
     columns: tuple[str, ...]

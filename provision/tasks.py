@@ -28,8 +28,9 @@ from provision.ssh.door import Door
 from provision.ssh.target import Target
 from provision.verify import SpeechTarget, VerifyOptions, verify
 from provision.verify.lookup import read_key
+from provision.views.opening import open_view
 from provision.views.tally import Tally
-from provision.views.view import Look, Outcome, open_view
+from provision.views.view import Look, Outcome
 
 __all__ = [
     "base_packages",

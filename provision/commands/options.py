@@ -17,8 +17,9 @@ from provision.errors import Interrupted, ProvisionError, UsageProblem
 from provision.jobs import through
 from provision.model import Event, Job, Problem
 from provision.settings import folders
+from provision.views.opening import open_view
 from provision.views.tally import Tally
-from provision.views.view import Format, Look, Outcome, View, open_view
+from provision.views.view import Format, Look, Outcome, View
 
 Verb = Callable[..., Any]
 """A function behind a verb; options change what it takes, which no type can follow."""

@@ -24,8 +24,7 @@ def list_vms(clouds: Sequence[AbstractContextManager[Place]]) -> Job:
         with opened as place:
             rows += _rows(place)
     if rows:
-        verdicts = tuple("good" if row["status"] == "RUNNING" else "bad" for row in rows)
-        yield Table("machines", COLUMNS, tuple(_spoken(row) for row in rows), verdicts)  # type: ignore[arg-type]
+        yield Table("machines", COLUMNS, tuple(_spoken(row) for row in rows))
     else:
         yield Note("there are no machines", command="provision create-vm tts-1 --gpu l4")
     yield Summary({"machines": rows})

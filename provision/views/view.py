@@ -1,10 +1,10 @@
-"""What every view is: it shows events as they come, and the outcome once. `open_view` picks the one asked for."""
+"""What every view is: it shows events as they come, and the outcome once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TextIO
+from typing import Any, Literal, Protocol
 
 from provision.model import Event, Problem
 from provision.views.tally import Counts
@@ -45,20 +45,3 @@ class View(Protocol):
 
     def close(self) -> None:
         """Give the terminal back without a word; harmless when repeated."""
-
-
-def open_view(look: Look, command: str, stdout: TextIO, stderr: TextIO) -> View:
-    """The view for this look: data goes to `stdout`, the story to `stderr`."""
-    match look.format:
-        case "json":
-            from provision.views.jsonlines import JsonLines
-
-            return JsonLines(stdout, quiet=look.quiet)
-        case "human":
-            from provision.views.human import HumanView  # rich costs 0.1 s: only where somebody looks
-
-            return HumanView(look, command, stdout, stderr)
-        case "plain":
-            from provision.views.plain import PlainView
-
-            return PlainView(look, command, stdout, stderr)

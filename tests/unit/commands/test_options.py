@@ -16,8 +16,9 @@ from provision.errors import ProvisionError, UsageProblem
 from provision.settings import load
 from provision.views.human import HumanView
 from provision.views.jsonlines import JsonLines
+from provision.views.opening import open_view
 from provision.views.plain import PlainView
-from provision.views.view import Look, open_view
+from provision.views.view import Look
 
 
 class Terminal(io.StringIO):
