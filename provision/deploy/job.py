@@ -18,6 +18,7 @@ from provision.errors import ProvisionError, UsageProblem
 from provision.inventory import Host, Inventory, load
 from provision.model import Event, Job, Note, Output, Progress, Result, Step, Summary
 from provision.playbook import read_playbook
+from provision.playbook.templating import Templar
 
 VERSION = "0.6.4"
 PORT = 8080
@@ -35,8 +36,9 @@ class Plan:
     variables: Mapping[str, Any]
 
     def variable(self, name: str, default: Any) -> Any:
-        """What holds for the host: ours, the inventory's, or the roles' default."""
-        return self.variables.get(name, self.host.vars.get(name, default))
+        """What holds for the host: ours, the inventory's with its templates rendered, or the roles' default."""
+        known = {**self.host.vars, **self.variables, "inventory_hostname": self.host.name}
+        return Templar(known).variable(name) if name in known else default
 
     @property
     def key_file(self) -> Path:
@@ -109,8 +111,8 @@ def _end(ready: Plan, story: Story, options: DeployOptions) -> Job:
 
 def summary(ready: Plan, story: Story) -> dict[str, Any]:
     """The results of a deploy, for machines."""
-    address = str(ready.host.vars.get("ansible_host") or ready.host.name)
-    port = int(ready.variable("moshi_port", PORT))
+    address = str(ready.variable("ansible_host", ready.host.name))
+    port = int(ready.variable("moshi_port", ready.variable("provision_service_port", PORT)))
     return {
         "host": ready.host.name,
         "address": address,

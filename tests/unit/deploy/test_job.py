@@ -13,7 +13,7 @@ import pytest
 from provision.deploy import job as deploying
 from provision.deploy.job import NO_KEY_YET, deploy, plan
 from provision.deploy.options import DeployOptions
-from provision.deploy.story import LAST
+from provision.deploy.story import LAST, Story
 from provision.engine.options import RunOptions
 from provision.errors import ProvisionError, UsageProblem
 from provision.model import Event, Note, Output, Problem, Progress, Result, Step, Summary
@@ -174,6 +174,17 @@ def test_a_host_like_no_other_is_refused_with_the_way_to_make_one(options: Deplo
     with pytest.raises(UsageProblem) as refused:
         plan("speech", options)
     assert refused.value.hint == "provision create-vm speech"
+
+
+def test_a_template_in_the_inventory_is_rendered(options: DeployOptions) -> None:
+    Path(options.inventory[0]).write_text(
+        "tts:\n  hosts:\n    tts-1: {provision_service_port: 9443}\n"
+        "  vars: {moshi_api_key_file: '/keys/{{ inventory_hostname }}', ansible_host: '{{ inventory_hostname }}.lan'}\n"
+    )
+    ready = plan("tts-1", options)
+    assert ready.key_file == Path("/keys/tts-1")
+    told = deploying.summary(ready, Story())
+    assert (told["address"], told["port"]) == ("tts-1.lan", 9443)
 
 
 def test_the_inventorys_own_key_file_is_used(options: DeployOptions) -> None:
