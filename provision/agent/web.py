@@ -56,8 +56,16 @@ class Reply:
         length = response.headers.get("Content-Length")
         self.length = int(length) if length and length.isdigit() else -1
         if decompress and response.headers.get("Content-Encoding") == "gzip":
-            self.body = gzip.GzipFile(fileobj=io.BytesIO(response.read()))
+            packed = response.read()
+            response.close()
+            self.body = gzip.GzipFile(fileobj=io.BytesIO(packed))
             self.length = -1
+
+    def __enter__(self) -> "Reply":
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        self.body.close()
 
     def message(self) -> str:
         """What urllib tells of a good answer, which Ansible passes on."""
@@ -89,9 +97,8 @@ def call_from(args: Mapping[str, Any], **more: Any) -> Call:
 def call(wish: Call) -> Reply:
     """Make the request. A status of 400 and more is an answer too; Failed is for no answer at all."""
     wish = _without_user_in_url(wish)
-    request = _request(wish)
     try:
-        response = _opener(wish).open(request, timeout=wish.timeout_s)
+        response = _opener(wish).open(_request(wish), timeout=wish.timeout_s)
         return Reply(response, wish.decompress, response.status, response.url, response.reason)
     except urllib.error.HTTPError as error:
         return Reply(error, wish.decompress, error.code, error.url or wish.url, str(error.reason))

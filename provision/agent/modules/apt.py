@@ -215,9 +215,9 @@ def _fetched(place: str, target: Target) -> str:
             raise Failed("Unable to install package: %s is not there" % place)
         return place
     path = target.temporary.make("/tmp", suffix=".deb")
-    reply = web.call(web.Call(place, follow="all", timeout_s=30))
-    if reply.status >= 400:
-        raise Failed("Failure downloading %s, %s" % (place, reply.message()))
-    web.save(reply, path, target)
+    with web.call(web.Call(place, follow="all", timeout_s=30)) as reply:
+        if reply.status >= 400:
+            raise Failed("Failure downloading %s, %s" % (place, reply.message()))
+        web.save(reply, path, target)
     os.chmod(path, 0o644)  # apt reads it as its own user
     return path

@@ -50,7 +50,18 @@ def _ask(
     args: Mapping[str, Any], target: Target, values: Dict[str, Any], expected: Optional[Expected], have: Optional[str]
 ) -> Answer:
     start = time.monotonic()
-    reply = web.call(_call(args, have, "HEAD" if target.check else "GET"))
+    with web.call(_call(args, have, "HEAD" if target.check else "GET")) as reply:
+        return _answered(args, target, values, expected, reply, start)
+
+
+def _answered(
+    args: Mapping[str, Any],
+    target: Target,
+    values: Dict[str, Any],
+    expected: Optional[Expected],
+    reply: web.Reply,
+    start: float,
+) -> Answer:
     dest = _final_dest(args["dest"], reply)
     values.update(dest=dest, status_code=reply.status, msg=reply.message(), elapsed=int(time.monotonic() - start))
     if reply.status == 304:
@@ -139,11 +150,12 @@ def _expected(args: Mapping[str, Any]) -> Optional[Expected]:
 
 
 def _published(args: Mapping[str, Any], url: str) -> str:
-    reply = web.call(_call({**args, "url": url}, None, "GET"))
-    if reply.status >= 400:
-        raise Failed("the checksums at %s cannot be read: %s" % (url, reply.message()))
+    with web.call(_call({**args, "url": url}, None, "GET")) as reply:
+        if reply.status >= 400:
+            raise Failed("the checksums at %s cannot be read: %s" % (url, reply.message()))
+        text = reply.body.read(1 << 20).decode("utf-8", "replace")
     name = os.path.basename(urllib.parse.unquote(urllib.parse.urlsplit(args["url"]).path))
-    found = checksum_in(reply.body.read(1 << 20).decode("utf-8", "replace"), name)
+    found = checksum_in(text, name)
     if found is None:
         raise Failed("Unable to find a checksum for file '%s' in '%s'" % (name, url))
     return found

@@ -75,11 +75,11 @@ def _source(args: Mapping[str, Any], target: Target) -> str:
 
 def _downloaded(args: Mapping[str, Any], target: Target, url: str) -> str:
     path = target.temporary.make(_scratch(), suffix=_suffix(url))
-    reply = web.call(web.Call(url, follow="all", timeout_s=30, validate_certs=args["validate_certs"]))
-    if reply.status >= 400:
-        target.temporary.remove(path)
-        raise Failed("Failure downloading %s, %s" % (url, reply.message()))
-    web.save(reply, path, target)
+    with web.call(web.Call(url, follow="all", timeout_s=30, validate_certs=args["validate_certs"])) as reply:
+        if reply.status >= 400:
+            target.temporary.remove(path)
+            raise Failed("Failure downloading %s, %s" % (url, reply.message()))
+        web.save(reply, path, target)
     return path
 
 

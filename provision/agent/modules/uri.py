@@ -27,8 +27,8 @@ def look(args: Mapping[str, Any], target: Target) -> Answer:
     body, headers = _body(args, target)
     wish = web.call_from(args, method=args["method"].upper(), body=body, follow=args["follow_redirects"])
     wish = wish._replace(ca_path=args["ca_path"] or "", unix_socket=args["unix_socket"] or "")
-    reply = web.call(wish._replace(headers={**headers, **wish.headers}))
-    content = reply.body.read() if args["method"].upper() != "HEAD" else b""
+    with web.call(wish._replace(headers={**headers, **wish.headers})) as reply:
+        content = reply.body.read() if args["method"].upper() != "HEAD" else b""
     values = _values(args, reply, content, int(time.monotonic() - start))
     if reply.status not in args["status_code"]:
         msg = "Status code was %s and not %s: %s" % (reply.status, args["status_code"], reply.message())
