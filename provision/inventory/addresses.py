@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from ipaddress import ip_address
 
 _WITH_PORT = re.compile(
     r"^\[(?P<bracketed>.+)\]:(?P<port1>[0-9]+)$|^(?P<plain>(?:[^:\[\]]|\[[^\]]*\])*):(?P<port2>[0-9]+)$"
@@ -11,17 +12,25 @@ _WITH_PORT = re.compile(
 _RANGE = r"\[(?:[a-z]:[a-z]|[0-9]+:[0-9]+)(?::[0-9]+)?\]"
 _LABEL = rf"(?:[\w]|{_RANGE})(?:[\w_-]|{_RANGE})*(?<![_-])"
 _HOSTNAME = re.compile(rf"^{_LABEL}(?:\.{_LABEL})*$", re.IGNORECASE)
-_HEX_RANGE = r"\[[0-9a-f]+:[0-9a-f]+(?::[0-9]+)?\]"
-_IPV6 = re.compile(
-    rf"^(?=.*:.*:)(?:[0-9a-f]{{1,4}}|{_HEX_RANGE}|:|(?:[0-9]{{1,3}}\.){{3}}[0-9]{{1,3}})+$", re.IGNORECASE
-)
+_HEX_RANGE = re.compile(r"\[([0-9a-f]+):[0-9a-f]+(?::[0-9]+)?\]", re.IGNORECASE)
 _MOST_HOSTS = 100_000
 
 
 def is_address(text: str) -> bool:
     """Whether this is one host's name or address (ranges allowed), with or without a port."""
     name, _ = _split(text)
-    return bool(_HOSTNAME.match(name) or _IPV6.match(name))
+    return bool(_HOSTNAME.match(name)) or _is_ipv6(name)
+
+
+def _is_ipv6(name: str) -> bool:
+    """Whether this is an IPv6 address; a range in it stands for its first value."""
+    if name.count(":") < 2:
+        return False
+    try:
+        ip_address(_HEX_RANGE.sub(r"\1", name))
+    except ValueError:
+        return False
+    return True
 
 
 def split_port(text: str) -> tuple[str, int | None]:

@@ -114,6 +114,12 @@ def test_a_pattern_that_makes_no_sense_is_refused(pattern: str, write: Write) ->
         inventory.select(pattern)
 
 
+def test_a_long_name_is_read_at_once(write: Write) -> None:
+    source = write("hosts.yml", "all:\n  hosts:\n    '" + "abc:" * 200 + "x': {}\n    '" + "a" * 900 + "!': {}\n")
+    assert len(load([source]).select("all")) == 2
+    assert load(["a,b,c,d,"]).unmatched("a:b:c:d:" * 5_000) == ()
+
+
 def test_words_that_stand_for_nothing_can_be_warned_about(write: Write) -> None:
     inventory = load([write("hosts.yml", "web: {hosts: {a: }}\n")])
     assert inventory.unmatched("web,wbe,a,!b,all") == ("wbe", "!b")

@@ -94,7 +94,8 @@ PATTERNS = [
     "all", "*", "web", "web:db", "web,db", "all:!web", "all,!w2", "web:&db", "!web", "&web", "w*", "?1", "~w\\d",
     "~(w1|d1)$",
     "web[0]", "web[1]", "web[-1]", "web[0:1]", "web[1:]", "all[1:2]", "w*[0]", "w1", "w1,d1", "w1:d1", "d1,w1", "loose",
-    "ungrouped", "db:web:!w1", "web:db:&w2:!d1", "nothing", "web:nothing", "localhost", "127.0.0.1", "[dw]1", "web, db",
+    "ungrouped", "db:web:!w1",
+    "w1:w2:d1", "w1:w2:d1:loose", "fe80::1", "w1:2222", "web:db:&w2:!d1", "nothing", "web:nothing", "localhost", "127.0.0.1", "[dw]1", "web, db",
     "~^d", "*b", "al*", "w[12]",
 ]  # fmt: skip
 
