@@ -83,6 +83,10 @@ class Wire:
             return
         self.machine.ran.append((message["module"], message["args"], message))
         result = {"changed": False, **self.machine.modules[message["module"]](message["args"])}
+        for digest in result.pop("_needs", []):
+            self.answers.append(frame({"event": "need", "id": message["id"], "digest": digest, "size": 0}))
+        for digest, data in result.pop("_blobs", []):
+            self.answers.append(struct.pack(">Ic", 40 + len(data), b"B") + bytes.fromhex(digest) + bytes(8) + data)
         for line in result.pop("_lines", []):
             self.answers.append(frame({"event": "out", "id": message["id"], "stream": "stdout", "text": line}))
         if result.get("failed"):
