@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 APT = Path("/etc/apt")
-_LOOPBACK = ("localhost", "127.0.0.1", "::1", "")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,14 @@ class Mirrors:
 
 def of_this_computer(release: str, apt: Path = APT) -> Mirrors:
     """The mirrors of the host's apt for that release; those on loopback would not answer a machine."""
-    found = {suite: uri for suite, uri in _sources(apt) if urlsplit(uri).hostname not in _LOOPBACK}
+    found = {suite: uri for suite, uri in _sources(apt) if _reachable(uri)}
     default = Mirrors()
     return Mirrors(found.get(release, default.archive), found.get(f"{release}-security", default.security))
+
+
+def _reachable(uri: str) -> bool:
+    parts = urlsplit(uri)
+    return parts.scheme in ("http", "https") and parts.hostname not in _LOOPBACK
 
 
 def _sources(apt: Path) -> Iterator[tuple[str, str]]:
