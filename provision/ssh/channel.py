@@ -183,7 +183,7 @@ def explain_start(name: str, words: str, printed: str) -> Unreachable:
             words.splitlines()[-1],
             "allow it without a password (a file in /etc/sudoers.d), or connect as root",
         )
-    if "sudo" in words and "not found" in words:
+    if "sudo: not found" in words or "sudo: command not found" in words:
         return Unreachable(f"{name} has no sudo", words, "install sudo there, or connect as root")
     if "not found" in words or "No such file" in words:
         return Unreachable(

@@ -134,6 +134,8 @@ def test_closing_twice_does_no_harm() -> None:
     [
         ("sudo: a password is required", "sudo is refused on h", "sudoers"),
         ("sh: 1: sudo: not found", "h has no sudo", "root"),
+        ("sudo: /usr/bin/python9: command not found", "h has no python3", "apt-get install python3"),
+        ("bash: line 1: sudo: command not found", "h has no sudo", "root"),
         ("sh: 1: exec: python3: not found", "h has no python3", "apt-get install python3"),
         ("Killed", "the agent did not start on h", ""),
     ],
