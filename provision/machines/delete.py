@@ -148,7 +148,7 @@ def _removed(place: Place, removal: Removal) -> Job:
         raise Interrupted(
             "interrupted",
             f"parts of {name} may be left; the machine costs money while it is there",
-            f"`provision delete-vm {name}` again",
+            f"`provision delete-vm {name}{place.flags}` again",
         ) from interrupt
 
 

@@ -154,7 +154,7 @@ def _options(name: str, words: list[str]) -> Iterator[tuple[str, str]]:
 
 def _with_option(target: Target, option: str, value: str) -> Target:
     if option == "userknownhostsfile":
-        return replace(target, known_hosts=tuple(Path(part).expanduser() for part in value.split()))
+        return replace(target, known_hosts=tuple(Path(part).expanduser() for part in shlex.split(value)))
     if option == "stricthostkeychecking":
         policies: dict[str, HostKeyPolicy] = {"no": "no", "off": "no", "accept-new": "accept-new"}
         return replace(target, host_key_policy=policies.get(value.lower(), "yes"))
