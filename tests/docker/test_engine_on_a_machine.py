@@ -34,7 +34,7 @@ SERVER_INSTALL = """
     - {file: {path: '{{ top }}', state: directory, mode: '0755'}}
     - {file: {path: '{{ top }}/d{{ item }}', state: directory, mode: '0750'}, loop: '{{ names }}'}
     - {copy: {content: "port={{ port }}\\n", dest: '{{ top }}/conf', mode: '0640'}, notify: reload}
-    - {template: {src: site.j2, dest: '{{ top }}/site', owner: nobody, group: nogroup, mode: 'u=rw,g=r'}, notify: reload}
+    - {template: {src: site.j2, dest: '{{ top }}/site', owner: nobody, group: games, mode: 'u=rw,g=r'}, notify: reload}
     - {lineinfile: {path: '{{ top }}/conf', line: 'debug=no', regexp: '^debug='}}
     - {blockinfile: {path: '{{ top }}/conf', block: "one\\ntwo", marker: '# {mark} ours'}}
     - {command: {cmd: 'touch {{ top }}/made', creates: '{{ top }}/made'}}
