@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -10,12 +11,13 @@ from typing import Any
 
 from provision import shipped
 from provision.deploy import cargo, faults, keys
-from provision.deploy.options import DeployOptions, refuse_nonsense, variables
+from provision.deploy.options import DeployOptions, chosen, refuse_nonsense, variables
 from provision.deploy.story import Story
 from provision.engine.options import RunOptions
 from provision.engine.run import run
 from provision.errors import ProvisionError, UsageProblem
 from provision.inventory import Host, Inventory, load
+from provision.inventory.book import MachineEntry, remember
 from provision.model import Event, Job, Note, Output, Progress, Result, Step, Summary
 from provision.playbook import read_playbook
 from provision.playbook.templating import Templar
@@ -102,11 +104,29 @@ def _end(ready: Plan, story: Story, options: DeployOptions) -> Job:
     yield Summary(summary(ready, story))
     name = ready.host.name
     if options.check:
-        yield Note(f"dry run: {story.changed} steps would change {name}", f"provision deploy {name} --native")
-    elif story.changed == 0:
-        yield Note(f"nothing had to change on {name}", f"provision verify {name}")
-    else:
-        yield Note(f"{name} speaks", f"provision verify {name}")
+        yield Note(f"dry run: {story.changed} steps would change {name}", next_command("deploy", ready, options))
+        return
+    remember_choice(ready, options)
+    told = f"{name} speaks" if story.changed else f"nothing had to change on {name}"
+    yield Note(told, next_command("verify", ready, options))
+
+
+def remember_choice(ready: Plan, options: DeployOptions) -> None:
+    """Write what was chosen into the tool's own inventory, so that a deploy without options does not take it back."""
+    wanted = chosen(options)
+    ours = str(options.folders.inventory) in options.inventory and ready.host.name in ready.inventory.hosts
+    if ours and any(ready.host.own.get(name) != value for name, value in wanted.items()):
+        remember(options.folders.inventory, MachineEntry(ready.host.name, {**ready.host.own, **wanted}))
+
+
+def next_command(verb: str, ready: Plan, options: DeployOptions) -> str:
+    """A command about the same host, with what it cannot find out by itself."""
+    words = ["provision", verb, ready.host.name]
+    if options.inventory != (str(options.folders.inventory),):
+        words += [word for source in options.inventory for word in ("-i", source)]
+    if verb == "verify" and "moshi_api_key_file" not in ready.host.vars:
+        words += ["--key-file", str(ready.key_file)]
+    return shlex.join(words)
 
 
 def summary(ready: Plan, story: Story) -> dict[str, Any]:

@@ -54,19 +54,25 @@ def variables(host: str, options: DeployOptions, said: Mapping[str, Any]) -> dic
         "moshi_api_key_file": str(options.folders.keys / f"{host}.key"),
         "moshi_artifact_dir": str(options.folders.artifacts),
     }
-    chosen = {
+    source = {"rust_from": options.rust_from} if options.rust_from else {}
+    return {
+        "moshi_hosts": host,
+        **{name: value for name, value in places.items() if name not in said},
+        **chosen(options),
+        **source,
+        **options.extra_vars,
+    }
+
+
+def chosen(options: DeployOptions) -> dict[str, Any]:
+    """What the options say about the service: true of the host from now on, not of this run alone."""
+    said = {
         "moshi_voice_model": options.voice_model,
         "moshi_slots": options.slots,
         "moshi_port": options.port,
         "moshi_features": list(options.features),
-        "rust_from": options.rust_from,
     }
-    return {
-        "moshi_hosts": host,
-        **{name: value for name, value in places.items() if name not in said},
-        **{name: value for name, value in chosen.items() if value},
-        **options.extra_vars,
-    }
+    return {name: value for name, value in said.items() if value}
 
 
 def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:

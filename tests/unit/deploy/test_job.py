@@ -16,6 +16,8 @@ from provision.deploy.options import DeployOptions
 from provision.deploy.story import LAST, Story
 from provision.engine.options import RunOptions
 from provision.errors import ProvisionError, UsageProblem
+from provision.inventory import load
+from provision.inventory.book import MachineEntry, remember
 from provision.model import Event, Note, Output, Problem, Progress, Result, Step, Summary
 from provision.settings import Folders
 
@@ -45,6 +47,15 @@ def options(tmp_path: Path) -> DeployOptions:
     )
     places = Folders(tmp_path / "state", tmp_path / "cache", tmp_path / "config")
     return DeployOptions((str(inventory),), places)
+
+
+@pytest.fixture
+def own(options: DeployOptions) -> DeployOptions:
+    """The tool's own inventory, as create-vm writes it."""
+    path = options.folders.inventory
+    variables = {"ansible_host": "10.0.0.5", "moshi_api_key_file": str(options.folders.keys / "tts-1.key")}
+    remember(path, MachineEntry("tts-1", variables, ("tts",)))
+    return replace(options, inventory=(str(path),))
 
 
 def run(monkeypatch: pytest.MonkeyPatch, options: DeployOptions, *events: Event) -> tuple[list[Event], RunOptions]:
@@ -141,17 +152,65 @@ def test_it_ends_with_the_results_and_the_next_command(monkeypatch: pytest.Monke
         "changed": 1,
         "binary": {"version": "0.6.4", "name": "moshi-server-0.6.4-cpu", "source": "compiled"},
     }
-    assert note == Note("tts-1 speaks", "provision verify tts-1")
+    assert isinstance(note, Note) and note.text == "tts-1 speaks"
 
 
 def test_a_repeat_says_that_nothing_had_to_change(monkeypatch: pytest.MonkeyPatch, options: DeployOptions) -> None:
     events, _ = run(monkeypatch, options, done("ok"))
+    last = events[-1]
+    assert isinstance(last, Note) and last.text == "nothing had to change on tts-1"
+
+
+def test_the_next_command_says_what_it_cannot_find_out(monkeypatch: pytest.MonkeyPatch, options: DeployOptions) -> None:
+    """The inventory is not the tool's own, and does not name the key file."""
+    events, _ = run(monkeypatch, options)
+    [inventory], key = options.inventory, options.folders.keys / "tts-1.key"
+    assert events[-1] == Note(
+        "nothing had to change on tts-1", f"provision verify tts-1 -i {inventory} --key-file {key}"
+    )
+
+
+def test_in_the_tools_own_inventory_the_name_is_enough(own: DeployOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    events, _ = run(monkeypatch, own)
     assert events[-1] == Note("nothing had to change on tts-1", "provision verify tts-1")
+
+
+def test_what_was_chosen_holds_for_the_next_deploy_without_options(
+    own: DeployOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, replace(own, slots=8, port=9000))
+    said = load(own.inventory).hosts["tts-1"].vars
+    assert (said["moshi_slots"], said["moshi_port"], said["ansible_host"]) == (8, 9000, "10.0.0.5")
+    assert load(own.inventory).groups["tts"].hosts == ("tts-1",)
+
+
+def test_a_dry_run_and_a_failure_choose_nothing(own: DeployOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = own.folders.inventory.read_bytes()
+    run(monkeypatch, replace(own, slots=8, check=True))
+    run(monkeypatch, replace(own, slots=8), done("failed", problem=Problem("x")))
+    assert own.folders.inventory.read_bytes() == before
+
+
+def test_a_deploy_without_options_leaves_the_inventory_alone(
+    own: DeployOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = own.folders.inventory.stat().st_mtime_ns
+    run(monkeypatch, own)
+    assert own.folders.inventory.stat().st_mtime_ns == before
+
+
+def test_an_inventory_that_is_not_ours_is_not_written(options: DeployOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Path(options.inventory[0]).read_bytes()
+    run(monkeypatch, replace(options, slots=8))
+    assert Path(options.inventory[0]).read_bytes() == before
+    assert not options.folders.inventory.exists()
 
 
 def test_a_dry_run_names_the_command_that_does_it(monkeypatch: pytest.MonkeyPatch, options: DeployOptions) -> None:
     events, _ = run(monkeypatch, replace(options, check=True), done("changed"), done("changed"))
-    assert events[-1] == Note("dry run: 2 steps would change tts-1", "provision deploy tts-1 --native")
+    assert events[-1] == Note(
+        "dry run: 2 steps would change tts-1", f"provision deploy tts-1 -i {options.inventory[0]}"
+    )
 
 
 @pytest.mark.parametrize("events", [(), (done("ok"), done("changed"))])
