@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from provision.gce.hostkeys import alias
@@ -62,7 +63,9 @@ def written(folders: Folders, wanted: MachineEntry) -> bool:
     before = find(folders, wanted.name)
     if before and all(before.vars.get(key) == value for key, value in wanted.vars.items()):
         return False
-    remember(folders.inventory, wanted)
+    # What a deploy has chosen for the host stays; a new address is no reason to forget it.
+    chosen = {key: value for key, value in before.own.items() if key.startswith("moshi_")} if before else {}
+    remember(folders.inventory, replace(wanted, vars={**chosen, **wanted.vars}))
     return True
 
 

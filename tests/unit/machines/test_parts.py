@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 from provision.errors import ProvisionError, UsageProblem
 from provision.gce.client import Cloud, NotConfigured
 from provision.gce.instance import Machine
+from provision.inventory.book import MachineEntry, remember
 from provision.machines import book, keys
 from provision.machines.clouds import Place, clouds_in_play, inside, kind_for, likely_kind, open_cloud, project_of
 from provision.machines.keys import KeyPair
@@ -272,6 +273,18 @@ def test_what_the_operator_added_to_the_group_is_no_reason_to_write(tmp_path: Pa
     host = book.find(folders, "tts-1")
     assert host is not None and host.vars["moshi_port"] == 9000
     assert not book.written(folders, entry(folders))
+
+
+def test_a_new_address_does_not_forget_what_a_deploy_has_chosen(tmp_path: Path) -> None:
+    folders = places(tmp_path)
+    made = entry(folders)
+    book.written(folders, made)
+    remember(folders.inventory, MachineEntry("tts-1", {**made.vars, "moshi_slots": 8}, made.groups))
+    moved = MachineEntry("tts-1", {**made.vars, "ansible_host": "203.0.113.10"}, made.groups)
+    assert book.written(folders, moved)
+    host = book.find(folders, "tts-1")
+    assert host is not None
+    assert (host.vars["ansible_host"], host.vars["moshi_slots"]) == ("203.0.113.10", 8)
 
 
 def test_the_ssh_command_line_is_openssh_s(tmp_path: Path) -> None:
