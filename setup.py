@@ -1,4 +1,4 @@
-"""What setup.cfg cannot say: the top-level data folders travel inside the package, as `provision/playbooks` and so on."""
+"""What setup.cfg cannot say: the data folders of the checkout travel inside the package (`provision/playbooks` ...)."""
 
 from setuptools import find_packages, setup
 
