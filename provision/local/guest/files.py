@@ -94,6 +94,7 @@ def image_files() -> dict[str, tuple[int, str]]:
         f"{units}/provision-machine-startup.service": (0o644, _STARTUP_UNIT),
         f"{units}/systemd-poweroff.service.d/leave.conf": (0o644, _POWER_OFF),
         f"{units}/systemd-halt.service.d/leave.conf": (0o644, _POWER_OFF),
+        "/etc/default/locale": (0o644, "LANG=C.UTF-8\n"),
         "/etc/ssh/sshd_config.d/provision.conf": (0o644, _SSHD),
         "/etc/sudoers.d/google_sudoers": (0o440, _SUDOERS),
     }
