@@ -63,6 +63,9 @@ class Live:
 
     def feed(self, stream: str, data: bytes) -> None:
         """Bytes of a stream; whole lines are told at once."""
+        if self._hidden and not self._can_afford():
+            self._count(stream, data)
+            return
         lines = (self._partial[stream] + data).split(b"\n")
         rest = lines.pop()
         for line in lines:
@@ -89,21 +92,27 @@ class Live:
             self._drawn_at = self._clock()
             self._line(stream, last)
 
+    def _count(self, stream: str, data: bytes) -> None:
+        """In the middle of a flood lines are not even looked at, which would cost more than reading them."""
+        ends = data.count(b"\n")
+        self._hidden += ends
+        rest = data[data.rfind(b"\n") + 1 :] if ends else self._partial[stream] + data
+        self._partial[stream] = rest[-LINE_LIMIT:]
+
     def _line(self, stream: str, line: bytes) -> None:
-        if not self._affordable():
+        if not self._can_afford():
             self._hidden += 1
             return
+        self._budget -= 1
         self._tell_hidden(stream)
         self._tell(stream, line[:LINE_LIMIT].decode("utf-8", "replace"))
 
-    def _affordable(self) -> bool:
+    def _can_afford(self) -> bool:
         now = self._clock()
         self._budget = min(LINES_AT_ONCE, self._budget + (now - self._filled_at) * LINES_PER_SECOND)
         self._filled_at = now
-        if self._budget < 1:
-            return False
-        self._budget -= 1
-        return True
+        # In a flood, a second's worth is saved up first: one remark a second, and not one after every line.
+        return self._budget >= (LINES_PER_SECOND if self._hidden else 1)
 
     def _tell_hidden(self, stream: str) -> None:
         if self._hidden:

@@ -133,6 +133,16 @@ def test_a_flood_is_counted_instead_of_shown() -> None:
     assert told[LINES_AT_ONCE + 1 :] == [("stdout", "after")] * 3
 
 
+def test_in_a_long_flood_there_is_one_remark_a_second() -> None:
+    lines, told, clock = live()
+    for _ in range(1000):
+        clock.now += 0.01
+        lines.feed("stdout", b"line\n" * 100)
+    remarks = [text for _, text in told if "not shown" in text]
+    assert 8 <= len(remarks) <= 10
+    assert len(told) < LINES_AT_ONCE + 11 * LINES_PER_SECOND
+
+
 def test_a_flood_at_the_end_is_counted_too() -> None:
     lines, told, _ = live()
     lines.feed("stdout", b"line\n" * (LINES_AT_ONCE + 7))

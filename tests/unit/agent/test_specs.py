@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,16 @@ REQUIRED_SOMETIMES = {("git", "dest"), ("set_fact", "key_value")}
 SAME = {"no": False, "yes": True}
 
 
-def documented(module: str) -> dict[str, Any]:
+@cache
+def documentation(module: str) -> dict[str, Any]:
     path = Path(ansible.modules.__file__).parent / f"{module}.py"
+    doc: dict[str, Any]
     doc = get_docstring(str(path), fragment_loader, collection_name="ansible.builtin", is_module=True)[0]
-    options: dict[str, Any] = doc["options"]
+    return doc
+
+
+def documented(module: str) -> dict[str, Any]:
+    options = documentation(module)["options"]
     return {name: option for name, option in options.items() if name not in FREE_FORM.get(module, set())}
 
 
@@ -79,9 +86,7 @@ def test_types_agree_with_the_documentation(module: str) -> None:
 
 def test_check_mode_support_is_what_the_documentation_says() -> None:
     for module, spec in SPECS.items():
-        path = Path(ansible.modules.__file__).parent / f"{module}.py"
-        doc = get_docstring(str(path), fragment_loader, collection_name="ansible.builtin", is_module=True)[0]
-        support = doc["attributes"]["check_mode"]["support"]
+        support = documentation(module)["attributes"]["check_mode"]["support"]
         assert spec.check_mode == ("full" if support == "N/A" else support), module
 
 
