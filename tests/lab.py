@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fabric
 import pytest
 
 from provision.deploy import DeployOptions, deploy
@@ -78,6 +79,12 @@ class Lab:
                 return
             time.sleep(0.5)
         raise AssertionError(f"{command}: {said!r} after {seconds} s, wanted {wanted!r}")
+
+    def connection(self) -> fabric.Connection:
+        """The operator's own Fabric connection to it, as a fabfile has one."""
+        known = self.host.vars
+        key = str(known["ansible_ssh_private_key_file"])
+        return fabric.Connection(known["ansible_host"], known["ansible_user"], connect_kwargs={"key_filename": key})
 
     def deploy(self, **options: Any) -> Story:
         """Deploy it as `provision deploy` does."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from provision import shipped
+from provision import shipped, tasks
 from provision.deploy import DeployOptions, ansible_command
 from provision.engine.options import RunOptions
 from provision.engine.run import run
@@ -191,6 +191,22 @@ def test_what_was_changed_by_hand_is_put_right(speaking: Lab) -> None:
     assert story.titles("failed") == []
     assert speaking.out(f"systemctl is-enabled {UNIT}; systemctl is-active {UNIT}").split() == ["enabled", "active"]
     assert speaking.out("stat -c %a /etc/moshi-server/tts.toml") == "640"
+
+
+def test_a_fabric_task_runs_the_very_role_over_the_connection_it_is_given(
+    speaking: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connection = speaking.connection()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    key = tmp_path / "provision" / "keys" / f"{connection.host}.key"
+    key.parent.mkdir(parents=True)
+    key.write_bytes((speaking.folders.keys / "tts-1.key").read_bytes())
+    tasks.systemd_unit(connection, voice_model="tone", slots=7)
+    told = capsys.readouterr()
+    assert "moshi_speaks : Listen to it" in told.out + told.err
+    assert "changed:" not in told.out
+    assert connection.run("whoami", hide=True).stdout.strip() == connection.user
+    connection.close()
 
 
 @pytest.mark.parametrize("mood", ["silent", "dead"])

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from provision import tasks
 from provision.deploy import DeployOptions, ansible_command
 from provision.inventory import load
 from provision.model import Progress, Result, Summary
@@ -75,6 +77,18 @@ def test_the_process_is_the_compiled_moshi_server(lab: Lab, first: Story) -> Non
 def test_the_unit_is_well_locked_in_and_still_speaks(lab: Lab, first: Story) -> None:
     said = lab.out(f"systemd-analyze security {UNIT}.service --no-pager | tail -1")
     assert float(said.split("service: ")[1].split()[0]) <= 3.0
+
+
+def test_the_time_to_first_audio_is_a_fabric_task_too(
+    lab: Lab, first: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = lab.connection()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    key = tmp_path / "provision" / "keys" / f"{connection.host}.key"
+    key.parent.mkdir(parents=True)
+    key.write_bytes((lab.folders.keys / "tts-1.key").read_bytes())
+    assert 0 < tasks.ttfa(connection, runs=3)["ttfa_p50_ms"] < 1000
+    connection.close()
 
 
 def test_a_repeat_changes_nothing_and_takes_seconds(lab: Lab, first: Story) -> None:
