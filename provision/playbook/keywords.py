@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from provision.inventory.documents import Document, Location
 from provision.playbook.jinja import is_template
-from provision.playbook.problems import kind_of
+from provision.playbook.problems import Notebook, kind_of
 
 _TRUE = ("yes", "true", "on", "y", "t", "1")
 _FALSE = ("no", "false", "off", "n", "f", "0")
@@ -270,3 +271,29 @@ LOOKUP_LOOPS = frozenset(
     ]
 )
 """What may follow `with_`, besides `items`: a lookup whose answers are the elements."""
+
+
+def converted(
+    said: Mapping[Any, Any],
+    table: Mapping[str, Convert],
+    document: Document,
+    notes: Notebook,
+    at: Location | None = None,
+) -> dict[str, Any]:
+    """The values of the keywords in a mapping; one that makes no sense is noted and left out."""
+    values: dict[str, Any] = {}
+    for key, value in said.items():
+        if key in table:
+            try:
+                values[key] = table[key](value)
+            except ValueError as error:
+                notes.fault(at or document.where(said, key), f"`{key}` {error}")
+    return values
+
+
+def refuse(key: Any, where: Location, known: Mapping[str, Any], what: str, notes: Notebook) -> None:
+    """Notes a key that is no keyword here, or not yet."""
+    if key in LATER:
+        notes.fault(where, f"`{key}` is known to Ansible, not done by provision yet")
+    else:
+        notes.fault(where, f"`{key}` is not a keyword of {what}", str(key), known)

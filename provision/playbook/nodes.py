@@ -78,10 +78,11 @@ class NodeReader:
             return ()
         for key in said:
             if key not in keywords.BLOCK:
-                self._refuse(key, said, keywords.BLOCK, "a block", place.document)
+                where = place.document.where(said, key)
+                keywords.refuse(key, where, keywords.BLOCK, "a block", self.notes)
         if "block" not in said:
             self.notes.fault(where, "`rescue` and `always` stand beside a `block`")
-        values = self._converted(said, keywords.BLOCK, place.document)
+        values = keywords.converted(said, keywords.BLOCK, place.document, self.notes)
         inner = replace(place, context=inherited(place.context, values))
         caught = replace(inner, rescued=place.rescued or bool(said.get("rescue")))
         parts = {
@@ -93,7 +94,7 @@ class NodeReader:
     def _task(self, said: dict[Any, Any], place: Place) -> tuple[Node, ...]:
         table = keywords.HANDLER if place.handlers else keywords.TASK
         action = ActionReader(place.document, table, self.notes, _about(said, place)).read(said)
-        values = self._converted(said, table, place.document)
+        values = keywords.converted(said, table, place.document, self.notes)
         loop = read_loop(said, place.document, self.notes)
         if action is None:
             return ()
@@ -135,7 +136,7 @@ class NodeReader:
         context = around
         if isinstance(apply, Mapping):
             document = Document(task.where.file, apply, {id(apply): task.where.line})
-            context = inherited(around, self._converted(dict(apply), keywords.BLOCK, document, task.where))
+            context = inherited(around, keywords.converted(apply, keywords.BLOCK, document, self.notes, task.where))
         context = replace(context, params={**context.params, **own.get("vars", {})})
         args = {key: value for key, value in task.args.items() if key != "apply"}
         return replace(task, args=args, context=context)
@@ -148,34 +149,6 @@ class NodeReader:
                 )
         if name == "include_tasks" and not (action.args.get("file") or action.args.get("_raw_params")):
             self.notes.fault(document.where(said), "`include_tasks` needs the name of a file")
-
-    # -- keywords --------------------------------------------------------------------------------------------------
-
-    def _converted(
-        self,
-        said: Mapping[Any, Any],
-        table: Mapping[str, keywords.Convert],
-        document: Document,
-        at: Location | None = None,
-    ) -> dict[str, Any]:
-        """The values of the keywords in a mapping; one that makes no sense is noted and left out."""
-        values: dict[str, Any] = {}
-        for key, value in said.items():
-            if key in table:
-                try:
-                    values[key] = table[key](value)
-                except ValueError as error:
-                    self.notes.fault(at or document.where(said, key), f"`{key}` {error}")
-        return values
-
-    def _refuse(
-        self, key: Any, said: Mapping[Any, Any], known: Mapping[str, Any], what: str, document: Document
-    ) -> None:
-        where = document.where(said, key)
-        if key in keywords.LATER:
-            self.notes.fault(where, f"`{key}` is known to Ansible, not done by provision yet")
-        else:
-            self.notes.fault(where, f"`{key}` is not a keyword of {what}", str(key), known)
 
     # -- imports ---------------------------------------------------------------------------------------------------
 
@@ -356,8 +329,8 @@ class NodeReader:
         where = document.where(entry) if isinstance(entry, dict) else document.where(container, number)
         for key in said:
             if key in keywords.LATER:
-                self._refuse(key, said, {}, "a role", document)
-        values = self._converted(said, keywords.ROLE, document)
+                keywords.refuse(key, document.where(said, key), {}, "a role", self.notes)
+        values = keywords.converted(said, keywords.ROLE, document, self.notes)
         name = next((str(values[word]) for word in _ROLE_WORDS if values.get(word)), "")
         if not name or not isinstance(entry, (dict, str, int)):
             self.notes.fault(where, "an entry of roles names a role: its name, or a mapping with `role`")

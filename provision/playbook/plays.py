@@ -132,23 +132,10 @@ class PlaybookReader:
     def _values(
         self, said: dict[Any, Any], table: Mapping[str, keywords.Convert], what: str, document: Document
     ) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for key, value in said.items():
-            where = document.where(said, key)
+        for key in said:
             if key not in table:
-                self._unknown(key, table, what, where)
-                continue
-            try:
-                values[key] = table[key](value)
-            except ValueError as error:
-                self.notes.fault(where, f"`{key}` {error}")
-        return values
-
-    def _unknown(self, key: Any, table: Mapping[str, Any], what: str, where: Location) -> None:
-        if key in keywords.LATER:
-            self.notes.fault(where, f"`{key}` is known to Ansible, not done by provision yet")
-        else:
-            self.notes.fault(where, f"`{key}` is not a keyword of {what}", str(key), table)
+                keywords.refuse(key, document.where(said, key), table, what, self.notes)
+        return keywords.converted(said, table, document, self.notes)
 
     def _refuse_values(self, values: Mapping[str, Any], said: dict[Any, Any], document: Document) -> None:
         for key, allowed in keywords.ALLOWED_VALUES.items():

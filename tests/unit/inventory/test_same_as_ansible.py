@@ -95,7 +95,8 @@ PATTERNS = [
     "~(w1|d1)$",
     "web[0]", "web[1]", "web[-1]", "web[0:1]", "web[1:]", "all[1:2]", "w*[0]", "w1", "w1,d1", "w1:d1", "d1,w1", "loose",
     "ungrouped", "db:web:!w1",
-    "w1:w2:d1", "w1:w2:d1:loose", "fe80::1", "w1:2222", "web:db:&w2:!d1", "nothing", "web:nothing", "localhost", "127.0.0.1", "[dw]1", "web, db",
+    "w1:w2:d1", "w1:w2:d1:loose", "fe80::1", "w1:2222", "web:db:&w2:!d1", "nothing", "web:nothing",
+    "localhost", "127.0.0.1", "[dw]1", "web, db",
     "~^d", "*b", "al*", "w[12]",
 ]  # fmt: skip
 
