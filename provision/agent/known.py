@@ -8,7 +8,7 @@ _BY_COLLECTION = {
     "ansible.builtin": """
         add_host apt_key assemble cron deb822_repository debconf dnf dnf5 dpkg_selections expect find getent group_by
         hostname include_vars iptables known_hosts mount_facts package package_facts pause raw replace rpm_key script
-        service_facts set_stats subversion sysvinit tempfile validate_argument_spec wait_for_connection yum
+        service_facts set_stats subversion sysvinit tempfile validate_argument_spec yum
         yum_repository win_command win_shell
     """,
     "ansible.posix": """

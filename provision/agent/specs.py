@@ -384,7 +384,7 @@ SPECS: Dict[str, ModuleSpec] = {
             "boot_time_command": _text("cat /proc/sys/kernel/random/boot_id"),
             "reboot_command": _text(),
         },
-        private=("_ask",),
+        where="controller",
     ),
     "service": ModuleSpec(
         {
@@ -579,5 +579,15 @@ SPECS: Dict[str, ModuleSpec] = {
         },
         check_mode="none",
         mutually_exclusive=(("port", "path"),),
+    ),
+    "wait_for_connection": ModuleSpec(
+        {
+            "connect_timeout": _number(5),
+            "delay": _number(0),
+            "sleep": _number(1),
+            "timeout": _number(600),
+        },
+        where="controller",
+        check_mode="none",
     ),
 }

@@ -121,7 +121,7 @@ class Pipeline:
         if isinstance(decision, Here):
             return Flying(task, view, None, decision.result)
         if isinstance(decision, AtTheDoor):
-            return Flying(task, view, None, decision.act(self.scope.way(view)))
+            return Flying(task, view, None, decision.act(self.scope.way(view, decision.connect_timeout_s)))
         return Flying(task, view, self._send(task, view, decision))
 
     def _setting(self, task: Task, view: View) -> Setting:

@@ -195,10 +195,13 @@ class Scope:
         """The agent that runs the task: on this host or the one it is delegated to, as the become user."""
         return self._door(self._place(view), view).agent(self._become_user(view))
 
-    def way(self, view: View) -> OpenWay:
+    def way(self, view: View, connect_timeout_s: float = 0.0) -> OpenWay:
         """The connection itself, for actions that hang up and come back."""
         return OpenWay(
-            self.state.doors, self._place(view), lambda: self._door(self._place(view), view), self._become_user(view)
+            self.state.doors,
+            self._place(view),
+            lambda: self._door(self._place(view), view, connect_timeout_s),
+            self._become_user(view),
         )
 
     def _place(self, view: View) -> str:
@@ -244,12 +247,14 @@ class Scope:
             name = task.name
         return f"{task.role.name} : {name}" if task.role else name
 
-    def _door(self, name: str, view: View) -> Door:
+    def _door(self, name: str, view: View, connect_timeout_s: float = 0.0) -> Door:
         self.state.go_on()
         if name not in self.state.doors:
             templar = view.templar if name == self.name else self._of_another(name, view.templar)
             connection = self._said(templar, CONNECTION_VARIABLES)
-            self.state.doors[name] = self.options.connect(target_from(name, connection))
+            target = target_from(name, connection)
+            patient = replace(target, connect_timeout_s=connect_timeout_s or target.connect_timeout_s)
+            self.state.doors[name] = self.options.connect(patient)
         return self.state.doors[name]
 
     def _of_another(self, name: str, templar: Templar) -> Templar:

@@ -53,9 +53,10 @@ class Way(Protocol):
 
 @dataclass(frozen=True)
 class AtTheDoor:
-    """Done with the connection itself, after everything before it is over."""
+    """Done with the connection itself, after everything before it is over. 0 s: as long as for any connection."""
 
     act: Callable[[Way], Values]
+    connect_timeout_s: float = 0.0
 
 
 Decision = Here | There | AtTheDoor

@@ -65,6 +65,15 @@ def unarchive(setting: Setting) -> There:
     return There("unarchive", {**args, "src": path.name, "_content": content.argument()}, (content,))
 
 
+def uri(setting: Setting) -> There:
+    """A local `src` is the body of the request."""
+    args = dict(setting.args)
+    if not args.get("src") or _yes(args.get("remote_src")):
+        return There("uri", args)
+    content = contents.of_file(find(setting.task, "files", str(args.pop("src")), setting.playbook_folder))
+    return There("uri", {**args, "_content": content.argument()}, (content,))
+
+
 def fetch(setting: Setting) -> There | Here:
     """Bring a file from the target, unless the same content lies here already."""
     args = setting.args

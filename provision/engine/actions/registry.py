@@ -23,6 +23,7 @@ _PARTLY_HERE: Mapping[str, Callable[[Setting], Decision]] = {
     "fetch": files.fetch,
     "template": files.template,
     "unarchive": files.unarchive,
+    "uri": files.uri,
 }
 
 EVALUATES: Mapping[str, frozenset[str]] = {"assert": frozenset({"that"}), "debug": frozenset({"var"})}

@@ -1,4 +1,4 @@
-"""wait_for, reboot and background jobs: what takes time."""
+"""wait_for and background jobs: what takes time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from provision.agent import jobs
 from provision.agent.connections import parsed
 from provision.agent.modules import async_status
 from provision.agent.wire import Blob, encode, encode_blob
-from tests.unit.agent.fakes import FakeProcesses, a_target, printed, run
+from tests.unit.agent.fakes import a_target, run
 
 
 @pytest.fixture
@@ -133,28 +133,6 @@ def test_tables_of_connections_are_read() -> None:
     assert (second.local, second.port) == ("::1", 22)
     mapped = " 0: 0000000000000000FFFF00000100007F:0050 0000000000000000FFFF00000200007F:0051 01 x"
     assert next(parsed("title\n" + mapped)).local == "127.0.0.1"
-
-
-def test_which_boot_this_is_and_asking_for_the_next(tmp_path: Path) -> None:
-    (tmp_path / "shutdown").touch(mode=0o755)
-    processes = FakeProcesses(("boot_id", printed("abc-1\n")), ("whoami", printed("root\n")))
-    assert run("reboot", {"_ask": "boot_id"}, a_target(processes))["boot_id"] == "abc-1"
-    assert run("reboot", {"_ask": "test"}, a_target(processes))["stdout"] == "root\n"
-    args = {"search_paths": [str(tmp_path)], "msg": "it's time", "pre_reboot_delay": 5}
-    result = run("reboot", args, a_target(processes))
-    assert (result["changed"], result["boot_id"]) == (True, "abc-1")
-    wanted = f"sleep 6; {tmp_path}/shutdown -r +0 'it'\"'\"'s time'"
-    assert processes.detached == [(["/bin/sh", "-c", wanted], b"")]
-    processes.detached.clear()
-    assert run("reboot", args, a_target(processes, check=True))["changed"] is True
-    assert processes.detached == []
-    run("reboot", {"reboot_command": "kexec -e"}, a_target(processes))
-    assert processes.detached[0][0][-1] == "sleep 1; kexec -e"
-
-
-def test_a_machine_without_shutdown_is_told() -> None:
-    processes = FakeProcesses(("boot_id", printed("abc-1\n")))
-    assert "Unable to find command shutdown" in run("reboot", {"search_paths": ["/no"]}, a_target(processes))["msg"]
 
 
 def status(tmp_path: Path, jid: str = "j1.2", target: Any = None, **args: Any) -> dict[str, Any]:

@@ -119,6 +119,15 @@ def test_a_local_archive_travels_and_a_remote_one_does_not(lab: Lab) -> None:
     assert "_content" not in last(lab)
 
 
+def test_the_body_of_a_request_may_be_a_local_file(lab: Lab) -> None:
+    lab.write("files/body.json", "{}")
+    lab.machine().modules = {"uri": lambda args: {"status": 200}}
+    lab.tasks("- uri: {url: 'http://x/', method: POST, src: body.json}")
+    assert last(lab)["_content"]["digest"] == sha(b"{}") and "src" not in last(lab)
+    lab.tasks("- uri: {url: 'http://x/', method: POST, src: /tmp/b, remote_src: true}")
+    assert last(lab)["src"] == "/tmp/b"
+
+
 class TestFetch:
     """A file comes from the target, whole or not at all."""
 

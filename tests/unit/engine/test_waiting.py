@@ -63,7 +63,7 @@ def test_a_reboot_waits_until_the_host_has_another_boot() -> None:
     result = act(waiting.reboot(setting()), host)
     assert (result["rebooted"], result["changed"]) == (True, True)
     assert host.hung_up == 3
-    assert any("systemctl reboot" in command for command in host.ran)
+    assert any("shutdown -r now" in command for command in host.ran)
     assert host.ran[-1] == "whoami"
 
 
@@ -86,6 +86,15 @@ def test_ones_own_command_and_test_are_used() -> None:
     act(waiting.reboot(setting(reboot_command="kexec -e", test_command="uptime")), host)
     assert any("kexec -e" in command for command in host.ran)
     assert host.ran[-1] == "uptime"
+
+
+def test_every_argument_counts() -> None:
+    host = Host([OLD, NEW])
+    wanted = setting(msg="it's time", search_paths=["/opt/sbin"], connect_timeout=3, post_reboot_delay=2)
+    decision = waiting.reboot(wanted)
+    assert isinstance(decision, AtTheDoor) and decision.connect_timeout_s == 3
+    assert decision.act(host)["elapsed"] >= 2
+    assert any("PATH=/opt/sbin shutdown -r now" in command and "time" in command for command in host.ran)
 
 
 def test_a_dry_run_reboots_nothing() -> None:
