@@ -173,7 +173,13 @@ def _machine(place: Place, plan: Plan, found: Found, left: list[str]) -> Generat
     left.append(f"the machine {request.name}, {_cost(plan)}")
     if machine.status in ASLEEP:
         return (yield from step(request.name, "start the machine", partial(awake, place, machine), _boot_s(plan)))
-    return (yield from step(request.name, MACHINE, lambda: Done(machine, data=_machine_data(machine))))
+    return (yield from step(request.name, MACHINE, partial(_there, place, machine)))
+
+
+def _there(place: Place, machine: Machine) -> Done[Machine]:
+    """The machine of an earlier run; it may still be on its way up."""
+    found = arrival.running(place.cloud, machine.zone, machine.name)
+    return Done(found, data=_machine_data(found))
 
 
 def _cost(plan: Plan) -> str:

@@ -13,9 +13,12 @@ from provision.gce.instance import Machine, differences
 from provision.machines import book
 from provision.machines.clouds import Place
 from provision.machines.keys import KeyPair
+from provision.machines.lifecycle import ASLEEP
 from provision.machines.steps import Done, step
 from provision.machines.wish import Plan
 from provision.model import Event, Table
+
+AT_REST = ("RUNNING", *ASLEEP)
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,12 @@ def look(place: Place, plan: Plan, keys: KeyPair) -> Generator[Event, None, Foun
     request = plan.request
     machine = instances.find(place.cloud, request.name)
     zone = machine.zone if machine else request.zone
-    for operation in instances.unfinished(place.cloud, zone, request.name):
+    moving = instances.unfinished(place.cloud, zone, request.name)
+    for operation in moving:
         title = f"wait for the {operation.get('operationType', 'operation')} that is under way"
         yield from step(request.name, title, partial(_rest, place, operation))
-        machine = instances.find(place.cloud, request.name)
+    if moving or (machine and machine.status not in AT_REST):
+        machine = instances.find(place.cloud, request.name)  # what was seen before may be half a machine
     rules = {rule.name: row for rule in plan.rules if (row := firewall.find(place.cloud, rule.name))}
     _refuse_strangers(request.name, machine, rules, keys)
     table = _differences(plan, machine, rules) if machine else ()

@@ -523,6 +523,21 @@ def test_an_insert_that_still_runs_is_waited_for_and_taken_over(world: World) ->
     assert len(world.engine.containers) == 1
 
 
+@pytest.mark.parametrize("status", ["PROVISIONING", "STAGING"])
+def test_a_machine_seen_half_made_is_looked_at_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    world.create()
+    whole = world.machine()
+    assert whole is not None
+    half = [replace(whole, status=status, address="", internal_address="10.9.9.9")]
+    really = instances.find
+    monkeypatch.setattr(instances, "find", lambda cloud, name: half.pop() if half else really(cloud, name))
+    assert world.create().changed == []
+    host = world.host()
+    assert host is not None and host.vars["ansible_host"] == whole.address
+
+
 def _begin_insert(world: World) -> dict[str, Any]:
     """Start the machine as an interrupted run has: the operation runs, nobody waits."""
     from provision.gce.instance import insert_body
