@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from provision.engine.once import Once
@@ -15,7 +14,7 @@ from provision.engine.state import Emit, HostEnded, TaskFailed
 from provision.engine.view import Scope, View
 from provision.errors import ProvisionError, UsageProblem
 from provision.model import Note
-from provision.playbook.documents import load_mapping
+from provision.playbook.included import include_vars
 from provision.playbook.reader import read_role_tasks, read_tasks
 from provision.playbook.values import Block, Node, Task
 
@@ -127,10 +126,12 @@ class Walk:
                 )
 
     def _include(self, task: Task) -> None:
-        for view in self._scope.item_views(task) if task.loop else [self._scope.view(task)]:
+        for index, view in enumerate(self._scope.item_views(task) if task.loop else [self._scope.view(task)]):
             if view.first_false() is not None:
                 continue
             extra = {task.loop.variable: view.item} if task.loop else {}
+            if task.loop and task.loop.index_variable:
+                extra[task.loop.index_variable] = index
             try:
                 self._included(task, view, extra)
             except ProvisionError as error:
@@ -138,8 +139,8 @@ class Walk:
                 raise TaskFailed(task, {"failed": True, "msg": error.what}) from error
 
     def _included(self, task: Task, view: View, extra: Mapping[str, Any]) -> None:
-        around = replace(task, loop=None, vars={**task.vars, **extra})
         arguments = view.arguments()
+        around = replace(task, loop=None, args=arguments, vars={**task.vars, **extra})
         if task.action == "include_vars":
             self._include_vars(task, arguments)
         elif task.action == "include_role":
@@ -153,8 +154,5 @@ class Walk:
             self._walk(read_tasks(find(task, "tasks", name, self._scope.playbook_folder), around))
 
     def _include_vars(self, task: Task, arguments: Mapping[str, Any]) -> None:
-        name = str(arguments.get("file") or arguments["_raw_params"])
-        path: Path = find(task, "vars", name, self._scope.playbook_folder)
-        values = load_mapping(path)
-        target = arguments.get("name")
-        self._scope.state.included.update({str(target): values} if target else values)
+        brought = include_vars(task, arguments, self._scope.playbook_folder)
+        self._scope.state.included.update(brought.values)

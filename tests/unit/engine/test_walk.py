@@ -283,6 +283,18 @@ def test_include_tasks_reads_when_it_gets_there(lab: Lab) -> None:
     assert [r.data["stdout"] for r in results(events)] == ["included 1", "included 2", "after"]
 
 
+def test_an_include_in_a_loop_knows_its_index_and_renders_which_files_of_a_role(lab: Lab) -> None:
+    lab.write("more.yml", "- command: '{{ number }} {{ item }}'\n")
+    lab.write("roles/web/tasks/part.yml", "- command: 'port {{ port }}'\n")
+    lab.write("roles/web/defaults/small.yml", "port: 1\n")
+    events = lab.tasks(
+        "- include_tasks: more.yml\n  loop: [a, b]\n  loop_control: {index_var: number}\n"
+        "- include_role: {name: web, tasks_from: '{{ p }}', defaults_from: '{{ size }}.yml'}\n"
+        "  vars: {p: part, size: small}"
+    )
+    assert [r.data["stdout"] for r in results(events)] == ["0 a", "1 b", "port 1"]
+
+
 def test_roles_bring_tasks_handlers_defaults_and_templates(lab: Lab) -> None:
     lab.write("roles/web/tasks/main.yml", "- template: {src: site.conf, dest: /etc/site}\n  notify: reload\n")
     lab.write("roles/web/handlers/main.yml", "- name: reload\n  command: reload {{ port }}\n")
