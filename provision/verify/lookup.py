@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from provision.errors import UsageProblem
-from provision.inventory import Inventory
+from provision.inventory import Host, Inventory
+from provision.playbook.templating import Templar
 from provision.speech.endpoint import DEFAULT_PORT, TTS_PATH, endpoint
 from provision.verify.target import SpeechTarget
+
+_READ = ("ansible_host", "moshi_api_key_file", "moshi_path", "moshi_port", "moshi_url")
 
 
 def target_of(inventory: Inventory, name: str, key: str | None = None) -> SpeechTarget:
@@ -23,7 +26,7 @@ def target_of(inventory: Inventory, name: str, key: str | None = None) -> Speech
             f"did you mean `{near[0]}`?" if near else "",
             "provision list",
         )
-    known = host.vars
+    known = _rendered(host)
     address, path = str(known.get("ansible_host", name)), str(known.get("moshi_path", TTS_PATH))
     return SpeechTarget(
         host=name,
@@ -31,6 +34,12 @@ def target_of(inventory: Inventory, name: str, key: str | None = None) -> Speech
         key=_key_of(name, known.get("moshi_api_key_file")) if key is None else key,
         open_command=_open_command(name, known),
     )
+
+
+def _rendered(host: Host) -> dict[str, Any]:
+    """What the inventory says about reaching the service; it may say it in templates (`{{ inventory_hostname }}`)."""
+    templar = Templar({**host.vars, "inventory_hostname": host.name})
+    return {name: templar.variable(name) for name in host.vars if name in _READ or name.startswith("provision_")}
 
 
 def _port(name: str, known: Mapping[str, Any]) -> int:
@@ -44,13 +53,12 @@ def _port(name: str, known: Mapping[str, Any]) -> int:
 
 
 def _open_command(name: str, known: Mapping[str, Any]) -> str:
-    """A repeat of create-vm mends the firewall rules, and opens them to the address that we have now."""
+    """What opens the firewall to the address that we have now, and to the port that the server has."""
     if "provision_instance_id" not in known:
         return ""
-    options = {"--cloud": "provision_cloud", "--project": "provision_project", "--zone": "provision_zone"}
-    options |= {"--gpu": "provision_gpu"}
-    chosen = (f" {option} {known[variable]}" for option, variable in options.items() if known.get(variable))
-    return f"provision create-vm {name}{''.join(chosen)}"
+    opened = str(known.get("provision_service_port", DEFAULT_PORT))
+    port = str(known.get("moshi_port", opened))
+    return f"provision firewall {name} --mine" + (f" --port {port}" if port != opened and port.isdecimal() else "")
 
 
 def _key_of(name: str, file: object) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from provision.errors import UsageProblem
+from provision.errors import ProvisionError, UsageProblem
 from provision.inventory import Inventory, load
 from provision.verify.lookup import read_key, target_of
 
@@ -46,17 +46,30 @@ def test_the_port_that_create_vm_opened_is_taken_unless_another_is_said(tmp_path
     assert target_of(both, "tts-1", "k").url == "ws://tts-1:9001/api/speak"
 
 
+def test_the_inventory_may_say_it_in_templates(tmp_path: Path) -> None:
+    (tmp_path / "tts-1.key").write_text("sesame\n")
+    hosts = inventory(
+        tmp_path,
+        ansible_host="'{{ inventory_hostname }}.lan'",
+        moshi_api_key_file=f"'{tmp_path}/{{{{ inventory_hostname }}}}.key'",
+        moshi_log_level="'{{ a_fact_that_only_a_run_knows }}'",
+    )
+    target = target_of(hosts, "tts-1")
+    assert (target.url, target.key) == ("ws://tts-1.lan:8080/api/tts_streaming", "sesame")
+
+
 def test_a_port_that_is_no_number_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match="the port of the speech server"):
-        target_of(inventory(tmp_path, moshi_port="'{{ x }}'"), "tts-1", "k")
+        target_of(inventory(tmp_path, moshi_port="many"), "tts-1", "k")
+    with pytest.raises(ProvisionError, match="nobody"):
+        target_of(inventory(tmp_path, moshi_port="'{{ nobody }}'"), "tts-1", "k")
 
 
-def test_a_machine_of_ours_is_opened_by_repeating_create_vm(tmp_path: Path) -> None:
-    ours = {"provision_instance_id": 7, "provision_cloud": "gce", "provision_project": "p", "provision_zone": "z-a"}
-    with_gpu = target_of(inventory(tmp_path, **ours, provision_gpu="l4"), "tts-1", "k")
-    assert with_gpu.open_command == "provision create-vm tts-1 --cloud gce --project p --zone z-a --gpu l4"
-    without = target_of(inventory(tmp_path, **ours, provision_gpu='""'), "tts-1", "k")
-    assert without.open_command == "provision create-vm tts-1 --cloud gce --project p --zone z-a"
+def test_a_machine_of_ours_is_opened_by_the_firewall_verb(tmp_path: Path) -> None:
+    ours = {"provision_instance_id": 7, "provision_service_port": 9000}
+    assert target_of(inventory(tmp_path, **ours), "tts-1", "k").open_command == "provision firewall tts-1 --mine"
+    moved = target_of(inventory(tmp_path, **ours, moshi_port=9001), "tts-1", "k")
+    assert moved.open_command == "provision firewall tts-1 --mine --port 9001"
     assert target_of(inventory(tmp_path), "tts-1", "k").open_command == ""
 
 
