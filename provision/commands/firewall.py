@@ -11,9 +11,12 @@ from provision.commands.options import CloudChoice, Output, cloud_options, finis
 @host_argument()
 @click.option("--allow", multiple=True, metavar="CIDR", help="Open SSH and the service to these alone; repeatable.")
 @click.option("--mine", is_flag=True, help="Open them to your present address alone.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The speech server is behind this port from now on.")
 @cloud_options
 @output_options
-def command(name: str, allow: tuple[str, ...], mine: bool, cloud: CloudChoice, output: Output) -> None:
+def command(
+    name: str, allow: tuple[str, ...], mine: bool, port: int | None, cloud: CloudChoice, output: Output
+) -> None:
     """Show or change who may reach a machine."""
     from provision.machines import book
     from provision.machines.access import access
@@ -22,5 +25,5 @@ def command(name: str, allow: tuple[str, ...], mine: bool, cloud: CloudChoice, o
 
     settings, places = load(cloud.flags), folders()
     machine, unknown = book.known(places).get(name, {}), likely_kind(settings, places)
-    job = inside_of(settings, places, machine, lambda place: access(place, name, allow, mine), unknown)
+    job = inside_of(settings, places, machine, lambda place: access(place, name, allow, mine, port), unknown)
     finish(job, "firewall", output)

@@ -78,3 +78,10 @@ def belongs(place: Place, variables: Mapping[str, Any]) -> bool:
 def service_port(folders: Folders, name: str, default: int = 8080) -> int:
     """The port that the machine's rule was made for."""
     return int(known(folders).get(name, {}).get("provision_service_port", default))
+
+
+def remember_port(folders: Folders, name: str, port: int) -> None:
+    """The service is behind another port from now on."""
+    host = find(folders, name)
+    if host and host.own.get("provision_service_port") not in (None, port):
+        remember(folders.inventory, MachineEntry(name, {**host.own, "provision_service_port": port}, (GROUP,)))

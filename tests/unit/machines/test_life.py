@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from provision.errors import UsageProblem
-from provision.gce import instances
+from provision.gce import firewall, instances
 from provision.gce.instance import Machine
 from provision.machines import book
 from provision.machines.access import access
@@ -185,3 +185,23 @@ def test_both_at_once_make_no_sense(world: World) -> None:
     world.create()
     with pytest.raises(UsageProblem, match="exclude each other"):
         world.run(access(world.place, "tts-1", allow=("10.0.0.0/8",), mine=True))
+
+
+def test_the_service_moves_to_another_port(world: World) -> None:
+    world.create(allow=("10.0.0.0/8",))
+    told = world.run(access(world.place, "tts-1", port=9000))
+    assert [(rule["ports"], rule["allow"]) for rule in told.data["rules"]] == [
+        (["9000"], ["10.0.0.0/8"]),
+        (["22"], ["10.0.0.0/8"]),
+    ]
+    assert book.service_port(world.place.folders, "tts-1") == 9000
+    assert world.create(allow=("10.0.0.0/8",), service_port=9000).changed == []
+    assert world.run(access(world.place, "tts-1", port=9000)).changed == []
+
+
+def test_rules_that_went_missing_are_opened_to_the_caller(world: World) -> None:
+    world.create()
+    for rule in list(world.rules()):
+        firewall.delete(world.place.cloud, rule)
+    assert world.run(access(world.place, "tts-1", mine=True)).changed == ["change who may reach it"]
+    assert world.create().changed == []

@@ -163,13 +163,13 @@ class TestWhereNobodyAnswers:
     def test_a_port_that_swallows_packets_leads_to_the_firewall(self) -> None:
         with closing(socket.create_server(("127.0.0.1", 0))) as silent:
             url = f"ws://127.0.0.1:{silent.getsockname()[1]}"
-            where = SpeechTarget("tts-1", url, KEY, open_command="provision create-vm tts-1 --zone z")
+            where = SpeechTarget("tts-1", url, KEY, open_command="provision firewall tts-1 --mine")
             found = list(verify(where, replace(QUICK, connect_s=0.2)))
         problem = bad(found).problem
         assert problem is not None
         assert exit_code(found) == 4
         assert "firewall" in problem.why
-        assert problem.hint == "provision create-vm tts-1 --zone z"
+        assert problem.hint == "provision firewall tts-1 --mine"
 
     def test_a_server_of_others_gets_no_commands_of_ours(self) -> None:
         problem = bad(self.closed(managed=False)).problem
