@@ -15,7 +15,7 @@ from provision.engine.view import Scope, View
 from provision.errors import ProvisionError, UsageProblem
 from provision.model import Note
 from provision.playbook.included import include_vars
-from provision.playbook.reader import read_role_tasks, read_tasks
+from provision.playbook.reader import read_role, read_tasks
 from provision.playbook.values import Block, Node, Task
 
 _INCLUDES = ("include_tasks", "include_role", "include_vars")
@@ -144,9 +144,8 @@ class Walk:
         if task.action == "include_vars":
             self._include_vars(task, arguments)
         elif task.action == "include_role":
-            nodes, handlers = read_role_tasks(
-                str(arguments["name"]), str(arguments.get("tasks_from") or "main"), around
-            )
+            nodes, handlers, public = read_role(str(arguments["name"]), around)
+            self._scope.play = replace(self._scope.play, roles=(*self._scope.play.roles, *public))
             self._handlers.extend(handlers)
             self._walk(nodes)
         else:

@@ -295,6 +295,14 @@ def test_an_include_in_a_loop_knows_its_index_and_renders_which_files_of_a_role(
     assert [r.data["stdout"] for r in results(events)] == ["0 a", "1 b", "port 1"]
 
 
+def test_variables_of_an_included_role_are_seen_by_the_play_when_it_is_public(lab: Lab) -> None:
+    lab.write("roles/web/tasks/main.yml", "- command: inside\n")
+    lab.write("roles/web/vars/main.yml", "v: 1\n")
+    tasks = "- include_role: {{name: web, public: {}}}\n- command: \"v is {{{{ v | default('hidden') }}}}\""
+    assert [r.data["stdout"] for r in results(lab.tasks(tasks.format("yes")))] == ["inside", "v is 1"]
+    assert [r.data["stdout"] for r in results(lab.tasks(tasks.format("no")))] == ["inside", "v is hidden"]
+
+
 def test_roles_bring_tasks_handlers_defaults_and_templates(lab: Lab) -> None:
     lab.write("roles/web/tasks/main.yml", "- template: {src: site.conf, dest: /etc/site}\n  notify: reload\n")
     lab.write("roles/web/handlers/main.yml", "- name: reload\n  command: reload {{ port }}\n")
