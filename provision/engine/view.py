@@ -13,6 +13,7 @@ from provision.engine.state import HostState
 from provision.errors import ProvisionError, UsageProblem
 from provision.inventory.hosts import Inventory
 from provision.playbook.files import search_path
+from provision.playbook.loops import loop_variables
 from provision.playbook.scope import Variables
 from provision.playbook.templating import Templar
 from provision.playbook.values import Play, Task
@@ -172,7 +173,7 @@ class Scope:
                 f"loop needs a list, and got {type(items).__name__}", f"{items!r:.200}", f"see {task.where}"
             )
         elements = list(_flat(items)) if loop.flatten else items
-        return [self._item_view(task, item, index, len(elements)) for index, item in enumerate(elements)]
+        return [self._item_view(task, elements, index) for index in range(len(elements))]
 
     def reads(self, task: Task) -> frozenset[str]:
         """Every variable that rendering the task may read, through the variables it names; `*` stands for any."""
@@ -228,16 +229,12 @@ class Scope:
         search = search_path(task, self.playbook_folder)
         return Templar(self.variables(task), search, str(task.where))
 
-    def _item_view(self, task: Task, item: Any, index: int, count: int) -> View:
+    def _item_view(self, task: Task, elements: list[Any], index: int) -> View:
         assert task.loop is not None
         loop = task.loop
-        extra: dict[str, Any] = {loop.variable: item, "ansible_loop_var": loop.variable,
-                                 "ansible_loop": {"index": index + 1, "index0": index, "length": count,
-                                                  "first": index == 0, "last": index == count - 1}}  # fmt: skip
-        if loop.index_variable:
-            extra[loop.index_variable] = index
-        view = self.view(task, extra, item)
-        label = view.templar.render(loop.label) if loop.label is not None else item
+        extended = loop.extended is True or (bool(loop.extended) and self._templar(task).condition(loop.extended))
+        view = self.view(task, loop_variables(loop, elements, index, extended), elements[index])
+        label = view.templar.render(loop.label) if loop.label is not None else elements[index]
         return replace(view, label=str(label))
 
     def _title(self, task: Task, templar: Templar) -> str:

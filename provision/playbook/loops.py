@@ -1,8 +1,8 @@
-"""Reads `loop`, `with_...` and `loop_control`."""
+"""Reads `loop`, `with_...` and `loop_control`, and tells what a task sees of its loop."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,3 +74,26 @@ def _control(said: Mapping[Any, Any], document: Document, notes: Notebook) -> di
 
 
 _FIELDS = {"loop_var": "variable", "index_var": "index_variable"}
+
+
+def loop_variables(loop: Loop, elements: Sequence[Any], index: int, extended: bool = False) -> dict[str, Any]:
+    """What a task sees of its loop at one element, under Ansible's names. `extended`: loop_control's, rendered."""
+    found: dict[str, Any] = {loop.variable: elements[index], "ansible_loop_var": loop.variable}
+    if loop.index_variable:
+        found |= {loop.index_variable: index, "ansible_index_var": loop.index_variable}
+    if extended:
+        found["ansible_loop"] = _extended(loop, elements, index)
+    return found
+
+
+def _extended(loop: Loop, elements: Sequence[Any], index: int) -> dict[str, Any]:
+    length = len(elements)
+    told: dict[str, Any] = {"index": index + 1, "index0": index, "first": index == 0, "last": index + 1 == length}
+    told |= {"length": length, "revindex": length - index, "revindex0": length - index - 1}
+    if loop.extended_allitems is not False:
+        told["allitems"] = list(elements)
+    if index:
+        told["previtem"] = elements[index - 1]
+    if index + 1 < length:
+        told["nextitem"] = elements[index + 1]
+    return told

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from provision.playbook import read_playbook, read_role_tasks, read_tasks
-from provision.playbook.values import Block, Node, Play, Task
+from provision.playbook.loops import loop_variables
+from provision.playbook.values import Block, Loop, Node, Play, Task
 
 Write = Callable[[str, str], Path]
 
@@ -168,6 +169,24 @@ def test_an_extended_loop_says_so(read: Callable[..., Play]) -> None:
     loop = only(read("- ping:\n  loop: []\n  loop_control: {extended: yes, extended_allitems: no}")).loop
     assert loop is not None
     assert (loop.extended, loop.extended_allitems) == (True, False)
+
+
+def test_what_a_task_sees_of_its_loop() -> None:
+    loop = Loop([], "x", "i")
+    assert loop_variables(loop, ["a", "b"], 1) == {
+        "x": "b",
+        "ansible_loop_var": "x",
+        "i": 1,
+        "ansible_index_var": "i",
+    }
+    middle = loop_variables(Loop([]), ["a", "b", "c"], 1, extended=True)["ansible_loop"]
+    assert middle == {
+        "index": 2, "index0": 1, "revindex": 2, "revindex0": 1, "length": 3, "first": False, "last": False,
+        "allitems": ["a", "b", "c"], "previtem": "a", "nextitem": "c",
+    }  # fmt: skip
+    only_one = loop_variables(Loop([], extended_allitems=False), ["a"], 0, extended=True)["ansible_loop"]
+    assert only_one["first"] is only_one["last"] is True
+    assert not {"previtem", "nextitem", "allitems"} & set(only_one)
 
 
 @pytest.mark.parametrize(
