@@ -205,7 +205,7 @@ def test_a_fabric_task_runs_the_very_role_over_the_connection_it_is_given(
     told = capsys.readouterr()
     assert "moshi_speaks : Listen to it" in told.out + told.err
     assert "changed:" not in told.out
-    assert connection.run("whoami", hide=True).stdout.strip() == connection.user
+    assert connection.run("whoami", hide=True, in_stream=False).stdout.strip() == connection.user
     connection.close()
 
 
