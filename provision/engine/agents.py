@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from provision.engine.actions.decision import There
-from provision.engine.contents import Content
-from provision.errors import ProvisionError, Unreachable
+from provision.engine.contents import Content, UnreadableContent
+from provision.errors import Unreachable
 from provision.ssh.channel import AgentChannel, Blob, Request
 
 Line = Callable[[str, str], None]
@@ -48,7 +48,7 @@ class Conversation:
         for content in there.contents:
             self._offered[content.digest] = content
             if content.small and len(there.contents) == 1:
-                channel.send_content(content.digest, content.pieces())
+                self._serve(channel, content.digest)
         channel.send(Request(self._next_id, self._group, there.module, there.args, **settings).message())
         return Sent(channel, self._next_id, there)
 
@@ -74,10 +74,15 @@ class Conversation:
                     return sent.there.finish(dict(message["result"])), float(message.get("seconds", 0.0))
 
     def _serve(self, channel: AgentChannel, digest: str) -> None:
+        """Send a content. What cannot be read here fails the task there, which would wait for it otherwise."""
         content = self._offered.get(digest)
         if content is None:
-            raise ProvisionError(f"the agent asks for content that nobody offered: {digest}")
-        channel.send_content(digest, content.pieces())
+            channel.refuse_content(digest, "the controller has no such content")
+            return
+        try:
+            channel.send_content(digest, content.pieces())
+        except UnreadableContent as error:
+            channel.refuse_content(digest, str(error))
 
     def _keep(self, sent: Sent, blob: Blob) -> None:
         path = sent.there.wanted

@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from provision.errors import ProvisionError
 from provision.ssh.channel import CHUNK
 
 SENT_AHEAD = 64 * 1024
 """Bytes up to which a content travels in front of the task that may need it, and saves the round trip of asking."""
+
+
+class UnreadableContent(Exception):
+    """A file that was there when its digest was taken cannot be read any more."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,16 @@ class Content:
             for start in range(0, len(self.data), CHUNK):
                 yield self.data[start : start + CHUNK]
         elif self.path is not None:
-            with self.path.open("rb") as file:
-                while piece := file.read(CHUNK):
-                    yield piece
+            yield from _read(self.path)
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(CHUNK):
+                yield piece
+    except OSError as error:
+        raise UnreadableContent(f"{path} on this machine: {error.strerror or error}") from error
 
 
 def of_bytes(data: bytes) -> Content:
@@ -51,8 +63,11 @@ def of_bytes(data: bytes) -> Content:
 def of_file(path: Path) -> Content:
     """A file's content; read once for its digest, and again only when it has to travel."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-        size = file.tell()
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+            size = file.tell()
+    except OSError as error:
+        raise ProvisionError(f"cannot read {path} on this machine", str(error.strerror or error)) from error
     return Content(digest.hexdigest(), size, path=path)

@@ -129,6 +129,10 @@ class AgentChannel:
             offset += len(piece)
         self.send({"op": "blob_end", "digest": digest, "size": offset})
 
+    def refuse_content(self, digest: str, problem: str) -> None:
+        """Say that a content will not come; the task that needs it fails with this reason."""
+        self.send({"op": "blob_end", "digest": digest, "size": 0, "problem": problem})
+
     def receive(self) -> Received:
         """The next frame, waiting for it. Unreachable when the agent is gone."""
         while len(self._buffer) < _HEAD.size:

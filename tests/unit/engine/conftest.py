@@ -35,6 +35,7 @@ class Machine:
         self.modules = modules
         self.ran: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = []
         self.contents: dict[str, bytes] = {}
+        self.refusals: dict[str, str] = {}
         self.round_trips = 0
         self.dies_after = -1
         self.users: list[str] = []
@@ -72,6 +73,8 @@ class Wire:
                 self.take(json.loads(payload))
 
     def take(self, message: Mapping[str, Any]) -> None:
+        if message["op"] == "blob_end" and message.get("problem"):
+            self.machine.refusals[message["digest"]] = message["problem"]
         if message["op"] != "run":
             return
         if message["group"] == self.failed_group:

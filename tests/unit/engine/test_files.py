@@ -11,6 +11,7 @@ import pytest
 
 from provision.engine import contents
 from provision.engine.contents import SENT_AHEAD
+from provision.errors import ProvisionError
 
 from .conftest import Lab, results
 
@@ -88,6 +89,33 @@ def test_what_the_agent_asks_for_is_sent(lab: Lab) -> None:
     lab.machine().modules = {"copy": lambda args: {"_needs": [args["_content"]["digest"]]}}
     lab.tasks("- copy: {src: big, dest: /x}")
     assert lab.machine().contents == {sha(data.encode()): data.encode()}
+
+
+def test_a_file_that_vanishes_before_it_travels_fails_its_task_instead_of_hanging(lab: Lab) -> None:
+    path = lab.write("files/big", "z" * (SENT_AHEAD + 1))
+
+    def asks_for_it(args: Mapping[str, Any]) -> dict[str, Any]:
+        path.unlink()
+        return {"_needs": [args["_content"]["digest"]]}
+
+    lab.machine().modules = {"copy": asks_for_it}
+    lab.tasks("- copy: {src: big, dest: /x}")
+    assert lab.machine().refusals == {
+        sha(b"z" * (SENT_AHEAD + 1)): f"{path} on this machine: No such file or directory"
+    }
+
+
+def test_what_cannot_be_read_here_fails_the_task_with_the_reason(lab: Lab) -> None:
+    (lab.folder / "files").mkdir()
+    (lab.folder / "files/loop").symlink_to("loop")
+    with pytest.raises(ProvisionError, match="cannot read"):
+        contents.of_file(lab.folder / "files/loop")
+
+
+def test_a_content_that_nobody_offered_is_refused_by_name(lab: Lab) -> None:
+    lab.machine().modules = {"copy": lambda args: {"_needs": ["ab" * 32]}}
+    lab.tasks("- copy: {content: x, dest: /x}")
+    assert lab.machine().refusals == {"ab" * 32: "the controller has no such content"}
 
 
 def test_a_template_is_rendered_here(lab: Lab) -> None:
