@@ -124,7 +124,10 @@ def _tree(args: Values, root: Path, with_folder: bool) -> There:
     """Every file of a folder with its digest, in one module call; the agent asks for what it lacks."""
     follow = _yes(args.get("local_follow", True))
     top = str(root) + ("" if with_folder else "/")
-    entries = copy_tree.entries({"src": top, "local_follow": follow})
+    try:
+        entries = copy_tree.entries({"src": top, "local_follow": follow})
+    except OSError as error:
+        raise ProvisionError(f"cannot read {error.filename} on this machine", str(error.strerror)) from error
     found = [
         Content(entry["digest"], entry["size"], path=Path(entry.pop("source")))
         for entry in entries
