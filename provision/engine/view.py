@@ -95,7 +95,7 @@ def knowing(templar: Templar, values: Mapping[str, Any]) -> Templar:
 class OpenWay:
     """The way to one host, as waiting actions use it."""
 
-    doors: dict[str, Door]
+    state: HostState
     name: str
     open: Callable[[], Door]
     become_user: str
@@ -107,9 +107,13 @@ class OpenWay:
 
     def hang_up(self) -> None:
         """Close the connection; the next command opens a new one."""
-        door = self.doors.pop(self.name, None)
+        door = self.state.doors.pop(self.name, None)
         if door is not None:
             door.close()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless the run is interrupted."""
+        self.state.pause(seconds)
 
 
 class Scope:
@@ -199,7 +203,7 @@ class Scope:
     def way(self, view: View, connect_timeout_s: float = 0.0) -> OpenWay:
         """The connection itself, for actions that hang up and come back."""
         return OpenWay(
-            self.state.doors,
+            self.state,
             self._place(view),
             lambda: self._door(self._place(view), view, connect_timeout_s),
             self._become_user(view),

@@ -50,6 +50,9 @@ class Way(Protocol):
     def hang_up(self) -> None:
         """Close the connection; the next command opens a new one."""
 
+    def pause(self, seconds: float) -> None:
+        """Wait, unless the run is interrupted."""
+
 
 @dataclass(frozen=True)
 class AtTheDoor:

@@ -30,11 +30,11 @@ def reboot(setting: Setting) -> AtTheDoor | Here:
         old = way.run(asking).stdout
         # Detached and a second late, so that the answer still gets through.
         way.run(f"nohup sh -c {shlex.quote(f'sleep {before_s + 1}; {command}')} >/dev/null 2>&1 &")
-        time.sleep(before_s + 1)
+        way.pause(before_s + 1)
         back = _until(lambda: way.run(asking).stdout != old and way.run(test).exit_code == 0, way, begun + timeout_s)
         if not back:
             return {"failed": True, "changed": True, "rebooted": False, "msg": f"not back within {timeout_s:.0f} s"}
-        time.sleep(after_s)
+        way.pause(after_s)
         return {"changed": True, "rebooted": True, "elapsed": round(time.monotonic() - begun)}
 
     return AtTheDoor(act, _connect_timeout(setting))
@@ -60,7 +60,7 @@ def wait_for_connection(setting: Setting) -> AtTheDoor | Here:
 
     def act(way: Way) -> Values:
         begun = time.monotonic()
-        time.sleep(delay_s)
+        way.pause(delay_s)
         if _until(lambda: way.run("true").exit_code == 0, way, begun + timeout_s, pause_s):
             return {"changed": False, "elapsed": round(time.monotonic() - begun)}
         return {"failed": True, "changed": False, "msg": f"timed out waiting for a connection ({timeout_s:.0f} s)"}
@@ -77,5 +77,5 @@ def _until(good: Callable[[], bool], way: Way, deadline: float, pause_s: float =
                 return True
         except Unreachable:
             pass  # still going down, or still coming up
-        time.sleep(pause_s)
+        way.pause(pause_s)
     return False

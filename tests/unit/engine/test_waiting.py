@@ -15,6 +15,7 @@ from provision.playbook.templating import Templar
 from provision.playbook.values import Location, Task
 from provision.ssh.door import Completed
 
+NOW = [0.0]
 OLD, NEW = "boot-1\n100\n", "boot-2\n100\n"
 
 
@@ -39,13 +40,15 @@ class Host:
     def hang_up(self) -> None:
         self.hung_up += 1
 
+    def pause(self, seconds: float) -> None:
+        NOW[0] += seconds
+
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time that passes only when somebody sleeps."""
-    now = [0.0]
-    monkeypatch.setattr(waiting.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(waiting.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    """Time that passes only when somebody waits."""
+    NOW[0] = 0.0
+    monkeypatch.setattr(waiting.time, "monotonic", lambda: NOW[0])
 
 
 def setting(check: bool = False, **args: Any) -> Setting:
