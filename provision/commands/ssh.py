@@ -28,7 +28,7 @@ def command(name: str, words: tuple[str, ...], inventory: tuple[str, ...]) -> No
     if name not in hosts:
         near = difflib.get_close_matches(name, hosts, n=1)
         hint = f"did you mean `{near[0]}`?" if near else "`provision list` shows the machines"
-        raise UsageProblem(f"there is no host `{name}` in {', '.join(inventory)}", hint=hint)
+        raise UsageProblem(f"there is no host `{name}` in the inventory", hint=hint)
     line = ssh_command(name, hosts[name].vars, words[1:] if words[:1] == ("--",) else words)
     try:
         os.execvp(line[0], line)
