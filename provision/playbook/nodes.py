@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from provision.inventory.documents import Document, Location
 from provision.inventory.places import is_file, is_folder
@@ -27,9 +27,15 @@ _INCLUDES = ("include_tasks", "include_role")
 _ROLE_WORDS = ("role", "name", "src")
 
 
+Source = Literal["listed", "imported", "dependency"]
+
+
 @dataclass(frozen=True)
 class Place:
-    """Where a list of tasks stands: the file, what it inherits, and the files that brought it in."""
+    """Where a list of tasks stands: the file, what it inherits, and the files that brought it in.
+
+    `rescued`: a failure there is caught. `source`: how the roles that are named there come in.
+    """
 
     document: Document
     folder: Path
@@ -37,16 +43,20 @@ class Place:
     handlers: bool = False
     above: tuple[Path, ...] = ()
     rescued: bool = False
+    source: Source = "imported"
 
 
 @dataclass
 class NodeReader:
-    """Reads tasks of one play. Roles on the way are collected in `roles`, their handlers in `handlers`."""
+    """Reads tasks of one play. On the way it collects handlers, and roles by how they came in.
+
+    Of imported roles the outer one comes after those that it imports itself: the later role's variables win.
+    """
 
     notes: Notebook
     play_vars: Mapping[str, Raw] = field(default_factory=dict)
     extra_vars: Mapping[str, Any] = field(default_factory=dict)
-    roles: list[Role] = field(default_factory=list)
+    roles: dict[Source, list[Role]] = field(default_factory=lambda: {"listed": [], "imported": [], "dependency": []})
     handlers: list[Task] = field(default_factory=list)
     _done: list[tuple[Any, Context]] = field(default_factory=list)
 
@@ -245,8 +255,10 @@ class NodeReader:
         role = self._role_value(files, context.role, entry_vars or {}, params or {}, public)
         inner = replace(context, role=role, vars={} if entry_vars is None else context.vars)
         before, role = self._dependencies(files, role, replace(place, context=inner, above=above))
-        self.roles.append(role)
-        return (*before, *self._role_nodes(files, replace(place, context=replace(inner, role=role), above=above)))
+        inside = replace(place, context=replace(inner, role=role), above=above, source="imported")
+        nodes = self._role_nodes(files, inside)
+        self.roles[place.source].append(role)
+        return (*before, *nodes)
 
     def _role_path(self, name: str, part: str, where: Location, context: Context, place: Place) -> Path | None:
         beside = context.role.path.parent if context.role else None
@@ -298,12 +310,13 @@ class NodeReader:
         """The tasks of the roles in meta, and the role with their variables below its own."""
         if files.dependencies is None:
             return (), role
-        first = len(self.roles)
+        first = len(self.roles["dependency"])
         document = files.dependencies
-        inner = replace(place, document=document, handlers=False)
+        inner = replace(place, document=document, handlers=False, source="dependency")
         nodes = self.role_list(document.value["dependencies"], document.value, "dependencies", inner)
-        exported = {name: value for one in self.roles[first:] for name, value in one.exports.items()}
-        defaults = {name: value for one in self.roles[first:] for name, value in one.defaults.items()}
+        depended = [one for one in self.roles["dependency"][first:] if one.above[:1] == (role.path,)]
+        exported = {name: value for one in depended for name, value in one.exports.items()}
+        defaults = {name: value for one in depended for name, value in one.defaults.items()}
         with_them = replace(
             role,
             defaults={**defaults, **role.defaults},

@@ -122,7 +122,7 @@ class PlaybookReader:
             gather_facts=True if values.get("gather_facts") is None else values["gather_facts"],
             become=values.get("become"),
             become_user=values.get("become_user"),
-            roles=tuple(reader.roles),
+            roles=(*reader.roles["listed"], *reader.roles["imported"]),
             folder=folder,
             force_handlers=values.get("force_handlers") is True,
             connection={_CONNECTION[key]: values[key] for key in _CONNECTION if key in values},
@@ -183,7 +183,7 @@ class PlaybookReader:
     def _tasks(self, said: dict[Any, Any], reader: NodeReader, place: Place) -> tuple[Node, ...]:
         """pre_tasks, roles, tasks, post_tasks; handlers run at the end of each of these sections."""
         before = reader.nodes(said.get("pre_tasks"), place, said, "pre_tasks")
-        roles = reader.role_list(said.get("roles"), said, "roles", place)
+        roles = reader.role_list(said.get("roles"), said, "roles", replace(place, source="listed"))
         main = reader.nodes(said.get("tasks"), place, said, "tasks")
         after = reader.nodes(said.get("post_tasks"), place, said, "post_tasks")
         flush = _flush(place.document.where(said), place.folder)

@@ -57,7 +57,7 @@ def read_role(
         name, around.where, place, context, parts or parts_of(around.args), context.params, public=public
     )
     notes.finish()
-    return nodes, tuple(reader.handlers), tuple(role for role in reader.roles if role.public)
+    return nodes, tuple(reader.handlers), tuple(role for role in reader.roles["imported"] if role.public)
 
 
 def _inside(around: Task) -> Context:

@@ -426,7 +426,7 @@ def test_dependencies_run_first_and_their_variables_are_seen(
     assert (dependency.role.params, dependency.role.above) == ({"x": 5}, (tmp_path / "roles/app",))
     assert own.role.vars == {"b": 1, "v": "app"}
     assert own.role.defaults == {"d": "base", "a": 1}
-    assert [one.name for one in play.roles] == ["base", "app"]
+    assert [(one.name, one.exports) for one in play.roles] == [("app", {"b": 1, "v": "app"})]
 
 
 def test_a_dependency_of_two_roles_runs_once(read: Callable[..., Play], role: Callable[..., None]) -> None:
