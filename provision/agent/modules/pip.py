@@ -42,9 +42,11 @@ def look(args: Mapping[str, Any], target: Target) -> Answer:
     environment = _environment(args)
     is_new = bool(environment) and not os.path.exists(os.path.join(environment, "bin", "python"))
     plain = _required(args) if wishes is None else wishes
-    if not is_new and plain is not None and args["state"] in ("present", "absent") and not args["editable"]:
+    comparable = args["state"] in ("present", "absent") and not args["editable"] and not args["extra_args"]
+    if not is_new and plain is not None and comparable:
         has = _installed(args, target, environment)
-        if all(_satisfied(wish, has) == (args["state"] == "present") for wish in plain):
+        is_so = _satisfied if args["state"] == "present" else _gone
+        if all(is_so(wish, has) for wish in plain):
             command = _command(args, target, environment, wishes or [])
             return Unchanged({**values, "cmd": command, "stdout": "", "stderr": ""})
     make = Change("make %s" % environment, lambda: _make(args, target, environment)) if is_new else None
@@ -73,7 +75,7 @@ def _required(args: Mapping[str, Any]) -> Optional[List[str]]:
     except (OSError, UnicodeDecodeError):
         return None
     wishes = [line for line in lines if line and not line.startswith("#")]
-    simple = all(_NAME.match(wish) and not re.search(r"[;\\@]|://", wish) for wish in wishes)
+    simple = all(_NAME.match(wish) and not re.search(r"[;\\@\[]|://", wish) for wish in wishes)
     return wishes if wishes and simple else None
 
 
@@ -116,18 +118,25 @@ def _installed(args: Mapping[str, Any], target: Target, environment: str) -> Dic
     if completed.rc:
         raise failed(argv, completed)
     pairs = (line.partition("==") for line in completed.stdout.splitlines() if "==" in line)
-    return {_plain(name): version for name, _, version in pairs}
+    # Of two with the same name, Python imports the first: the environment's own hides the system's.
+    return {_plain(name): version for name, _, version in reversed(list(pairs))}
 
 
 def _satisfied(wish: str, has: Mapping[str, str]) -> bool:
     """Whether a wish is fulfilled, where that can be told from name and version alone."""
     matched = _NAME.match(wish)
-    if matched is None or "://" in wish or "@" in wish:
-        return False
+    if matched is None or matched.group(2) or "://" in wish or "@" in wish:
+        return False  # of extras ([standard]) nobody but pip knows what they need
     version = has.get(_plain(matched.group(1)))
     if version is None:
         return False
     return all(_fits(version, rule.strip()) for rule in matched.group(3).split(",") if rule.strip())
+
+
+def _gone(wish: str, has: Mapping[str, str]) -> bool:
+    """Whether there is nothing to uninstall: pip takes a name's package away whatever its version is."""
+    matched = _NAME.match(wish)
+    return matched is not None and _plain(matched.group(1)) not in has
 
 
 def _fits(version: str, rule: str) -> bool:
