@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, Dict, List, Mapping
 
 from provision.agent.facts_system import Facts, text_of
@@ -140,7 +141,7 @@ def devices(args: Mapping[str, Any], target: Target) -> Facts:
 def mounts(args: Mapping[str, Any], target: Target) -> Facts:
     """What is mounted from devices and from the network, with sizes."""
     uuids = _uuids()
-    return {"mounts": [_mount(line.split(), uuids) for line in text_of("/proc/mounts").splitlines() if _is_real(line)]}
+    return {"mounts": [_mount(line, uuids) for line in text_of("/proc/mounts").splitlines() if _is_real(line)]}
 
 
 def human(size: int) -> str:
@@ -168,8 +169,10 @@ def _is_real(line: str) -> bool:
     return len(words) >= 6 and (words[0].startswith(("/", "\\")) or ":/" in words[0]) and words[2] != "none"
 
 
-def _mount(words: List[str], uuids: Mapping[str, str]) -> Dict[str, Any]:
-    path = words[1].replace("\\040", " ")
+def _mount(line: str, uuids: Mapping[str, str]) -> Dict[str, Any]:
+    # The kernel writes blanks, tabs and backslashes in octal.
+    words = [re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), word) for word in line.split()]
+    path = words[1]
     found: Dict[str, Any] = {
         "mount": path,
         "device": words[0],
