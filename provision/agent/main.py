@@ -174,7 +174,7 @@ class Agent:
                 self._stop.now("cancelled")
             if self._gone:
                 self._stop.now(GONE)
-        timer = _timer(self._stop, int(request.get("timeout_s") or 0))
+        timer = _timer(self._stop, int(request.get("timeout_s") or 0), str(request.get("module")))
         try:
             self._stop.check()
             return run_module(request, self._target(request))
@@ -262,8 +262,8 @@ def _user() -> str:
     return user_name(os.geteuid())
 
 
-def _timer(stop: Stop, seconds: int) -> threading.Timer:
-    reason = "The command action failed to execute in the expected time frame (%d) and was terminated" % seconds
+def _timer(stop: Stop, seconds: int, module: str) -> threading.Timer:
+    reason = "The %s action failed to execute in the expected time frame (%d) and was terminated" % (module, seconds)
     timer = threading.Timer(seconds, stop.now, [reason])
     timer.daemon = True
     if seconds > 0:
