@@ -13,26 +13,30 @@ class Stop:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._lock = threading.RLock()
         self._endings: List[Callable[[], None]] = []
         self.reason = ""
 
     def now(self, reason: str) -> None:
         """Stop whatever runs; the first reason is kept."""
-        if not self._event.is_set():
-            self.reason = reason
-            self._event.set()
-        for end in list(self._endings):
-            end()
+        with self._lock:
+            if not self._event.is_set():
+                self.reason = reason
+                self._event.set()
+            for end in list(self._endings):
+                end()
 
     def on(self, end: Callable[[], None]) -> None:
         """Call `end` when stopped (at once if that has happened already)."""
-        self._endings.append(end)
-        if self._event.is_set():
-            end()
+        with self._lock:
+            self._endings.append(end)
+            if self._event.is_set():
+                end()
 
     def off(self, end: Callable[[], None]) -> None:
-        """No longer call `end`."""
-        self._endings.remove(end)
+        """No longer call `end`: once this returns, it is not running in another thread either."""
+        with self._lock:
+            self._endings.remove(end)
 
     @property
     def asked(self) -> bool:
