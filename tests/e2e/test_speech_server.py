@@ -1,15 +1,18 @@
 """The speech client, verify and tone.py against the real moshi-server, as compiled from crates.io, on loopback.
 
-`PROVISION_TEST_MOSHI_SERVER` names the binary. numpy for its embedded Python is taken from this interpreter when both
-have the same minor version, else from the folder in `PROVISION_TEST_MOSHI_PYTHONPATH`.
+The binary is the one that `PROVISION_TEST_MOSHI_SERVER` names, else the artifact that a deploy has kept (the tests of
+the main job come first, and make one). numpy for its embedded Python is taken from this interpreter when both have the
+same minor version, else from the folder in `PROVISION_TEST_MOSHI_PYTHONPATH`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, closing, contextmanager
@@ -22,6 +25,7 @@ import pytest
 
 from provision.errors import ProvisionError
 from provision.model import Event, Result, Summary
+from provision.settings import folders
 from provision.shipped import folder
 from provision.speech import service
 from provision.speech.config import lint
@@ -32,17 +36,13 @@ from provision.speech.stream import Patience, open_stream
 from provision.speech.tts import say, synthesize
 from provision.verify import SpeechTarget, VerifyOptions, verify
 
-BINARY = os.environ.get("PROVISION_TEST_MOSHI_SERVER", "")
 KEY = "sesame"
 FILES = folder("playbooks") / "roles/moshi_server/files"
 STEP_S = 0.01
 PATIENT = Patience(connect_s=5, message_s=5)
 SENTENCE = "Hello, this is l'été and a naïve test: (nothing more)."
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not BINARY, reason="PROVISION_TEST_MOSHI_SERVER names no moshi-server"),
-]
+pytestmark = [pytest.mark.e2e]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,26 @@ class RealServer:
 
     endpoint: Endpoint
     log: Path
+
+
+def binary() -> str:
+    """A moshi-server that runs here; skips with the reason where there is none."""
+    kept = sorted(folders().artifacts.glob(f"moshi-server-*-py{sys.version_info[0]}.{sys.version_info[1]}-*"))
+    found = os.environ.get("PROVISION_TEST_MOSHI_SERVER") or (str(kept[-1]) if kept else "")
+    if not found:
+        pytest.skip("no moshi-server: PROVISION_TEST_MOSHI_SERVER names none, and no deploy has kept one")
+    lacks = [line for line in subprocess.run(["ldd", found], capture_output=True, text=True).stdout.splitlines()
+             if "not found" in line]  # fmt: skip
+    if lacks:
+        pytest.skip(f"{found} does not run here: {lacks[0].strip()}")
+    return found
+
+
+def executable(place: Path) -> str:
+    """The binary, with the right to run: artifacts are kept as plain files."""
+    copy = shutil.copy(binary(), place / "moshi-server")
+    copy.chmod(0o755)
+    return str(copy)
 
 
 def free_port() -> int:
@@ -84,7 +104,7 @@ def moshi_server(place: Path, slots: int = 4, **py: Any) -> Iterator[RealServer]
     port, log, toml = free_port(), place / "output", place / "tts.toml"
     toml.write_text(config(place, slots, **py))
     packages = os.environ.get("PROVISION_TEST_MOSHI_PYTHONPATH") or str(Path(np.__file__).parent.parent)
-    command = [BINARY, "worker", "--config", str(toml), "--addr", "127.0.0.1", "--port", str(port)]
+    command = [executable(place), "worker", "--config", str(toml), "--addr", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, "PYTHONPATH": packages})
     try:
