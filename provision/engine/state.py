@@ -29,9 +29,8 @@ class HostState:
 
     def close(self) -> None:
         """Let every connection of this host go."""
-        for door in self.doors.values():
-            door.close()
-        self.doors.clear()
+        while self.doors:  # the worker may be opening one at this moment
+            self.doors.popitem()[1].close()
 
     def stop(self) -> None:
         """The run is over for this host, wherever its worker is: it wakes up, and opens no new door."""

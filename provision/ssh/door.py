@@ -70,9 +70,8 @@ class Door:
 
     def close(self) -> None:
         """Agents first, then the connection; never fails."""
-        for agent in self._agents.values():
-            agent.close()
-        self._agents.clear()
+        while self._agents:  # closed from the main thread while a worker may be starting one
+            self._agents.popitem()[1].close()
         self._shut()
 
     def _start(self, user: str) -> AgentChannel:
