@@ -7,6 +7,7 @@ from typing import Any
 
 from provision.playbook.sha_crypt import sha_crypt
 
+_BCRYPT_ALPHABET = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _SHA = {"sha256": "sha256", "sha256_crypt": "sha256", "sha512": "sha512", "sha512_crypt": "sha512"}
 
 
@@ -42,9 +43,16 @@ def _bcrypt(password: str, salt: str | None, rounds: int | None, ident: str | No
     import bcrypt
 
     prefix = (ident or "2b").strip("$")
-    made = bcrypt.gensalt(rounds or 12, b"2b").decode() if salt is None else f"$2b${rounds or 12:02d}${salt}"
+    made = bcrypt.gensalt(rounds or 12, b"2b").decode() if salt is None else f"$2b${rounds or 12:02d}${_repaired(salt)}"
     hashed = bcrypt.hashpw(password.encode(), made.encode()).decode()
     return f"${prefix}{hashed[3:]}"
+
+
+def _repaired(salt: str) -> str:
+    """A salt of 22 letters, the bits of the last one that bcrypt does not use taken away."""
+    if len(salt) != 22 or any(letter not in _BCRYPT_ALPHABET for letter in salt):
+        raise ValueError("a salt of bcrypt has 22 of the characters a-z A-Z 0-9 . /")
+    return salt[:-1] + _BCRYPT_ALPHABET[_BCRYPT_ALPHABET.index(salt[-1]) & 0b110000]
 
 
 FILTERS = {"hash": digest, "sha1": sha1, "checksum": sha1, "md5": md5, "password_hash": password_hash}
