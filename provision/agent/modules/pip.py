@@ -75,7 +75,7 @@ def _required(args: Mapping[str, Any]) -> Optional[List[str]]:
     except (OSError, UnicodeDecodeError):
         return None
     wishes = [line for line in lines if line and not line.startswith("#")]
-    simple = all(_NAME.match(wish) and not re.search(r"[;\\@\[]|://", wish) for wish in wishes)
+    simple = all(_NAME.match(wish) and not re.search(r"[;\\@]|://", wish) for wish in wishes)
     return wishes if wishes and simple else None
 
 
