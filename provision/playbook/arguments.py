@@ -111,9 +111,8 @@ def _value(name: str, value: Any, spec: ModuleSpec) -> list[Fault]:
 def _choice(name: str, value: Any, argument: Argument) -> list[Fault]:
     given = value if isinstance(value, list) else str(value).split(",") if argument.type == "list" else [value]
     choices = [str(choice) for choice in argument.choices]
-    wrong = [
-        one for one in given if not isinstance(one, bool) and not _templated(one) and str(one).strip() not in choices
-    ]
+    plain = [one for one in given if not isinstance(one, bool) and not _templated(one)]
+    wrong = [one for one in plain if not {str(one), str(one).strip()} & set(choices)]
     return [(f"`{name}` is one of {', '.join(choices)}, not `{one}`", str(one), tuple(choices)) for one in wrong]
 
 

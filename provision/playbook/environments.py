@@ -9,36 +9,38 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, Template, TemplateSyntaxError, nodes
+from jinja2 import FileSystemLoader, Template, TemplateSyntaxError, nodes, pass_context
 from jinja2.parser import Parser
 from jinja2.runtime import Context
 
-from provision.playbook.filters import TEXT_FILTERS, filters
+from provision.playbook.filters import TEXT_FILTERS, VARYING_FILTERS, filters
 from provision.playbook.functions import FUNCTIONS
 from provision.playbook.interpret import is_plain
 from provision.playbook.jinja import FileEnvironment, Missing, NativeText, ValueEnvironment, finalize, unrolled
-from provision.playbook.proving import TESTS
+from provision.playbook.proving import TESTS, VARYING_TESTS
 
 
 def _dressed(environment: ValueEnvironment) -> ValueEnvironment:
     """The environment with Ansible's filters, tests and functions."""
     environment.filters.update(filters())
     for name, function in list(environment.filters.items()):
-        environment.filters[name] = _as_text(function) if name in TEXT_FILTERS else _unrolling(function)
-    environment.tests.update(TESTS)
+        settle = NativeText if name in TEXT_FILTERS else unrolled
+        environment.filters[name] = _wrapped(function, settle, name.rpartition(".")[2] in VARYING_FILTERS)
+    for name, test in TESTS.items():
+        environment.tests[name] = _wrapped(test, bool, True) if name.rpartition(".")[2] in VARYING_TESTS else test
     environment.globals.update(FUNCTIONS)
     return environment
 
 
-def _unrolling(function: Callable[..., Any]) -> Callable[..., Any]:
-    return _wrapped(function, unrolled)
+def _wrapped(function: Callable[..., Any], after: Callable[[Any], Any], varies: bool) -> Callable[..., Any]:
+    """The function, and what is done with its answer. One that varies is never folded into a compiled template."""
+    if varies:
 
+        def asked(context: Context, *args: Any, **kwargs: Any) -> Any:
+            return after(function(*args, **kwargs))
 
-def _as_text(function: Callable[..., Any]) -> Callable[..., Any]:
-    return _wrapped(function, NativeText)
+        return pass_context(asked)
 
-
-def _wrapped(function: Callable[..., Any], after: Callable[[Any], Any]) -> Callable[..., Any]:
     def filtered(*args: Any, **kwargs: Any) -> Any:
         return after(function(*args, **kwargs))
 

@@ -199,4 +199,12 @@ _OWN: Mapping[str, Callable[..., Any]] = {
     "vaulted_file": vaulted_file,
 }
 
+VARYING_TESTS = frozenset(
+    [
+        *("directory", "is_dir", "file", "is_file", "link", "is_link", "exists", "link_exists"),
+        *("same_file", "is_same_file", "mount", "is_mount", "vaulted_file"),
+    ]
+)
+"""Tests that look at the disk: they may answer otherwise the next time."""
+
 TESTS: Mapping[str, Callable[..., Any]] = {**_OWN, **{f"ansible.builtin.{name}": test for name, test in _OWN.items()}}

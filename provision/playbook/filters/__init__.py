@@ -12,6 +12,11 @@ Filter = Callable[..., Any]
 TEXT_FILTERS = frozenset({"string", "to_json", "to_nice_json", "to_yaml", "to_nice_yaml"})
 """Filters whose result stays text even when it looks like a list or a mapping."""
 
+VARYING_FILTERS = frozenset(
+    ["random", "shuffle", "password_hash", "strftime", "fileglob", "realpath", "relpath", "expanduser", "expandvars"]
+)
+"""Filters that may answer otherwise the next time: chance, the clock, the disk, the environment."""
+
 REFUSED = {
     "vault": "ansible-vault comes with a later version of provision",
     "unvault": "ansible-vault comes with a later version of provision",
