@@ -80,6 +80,11 @@ class Pipeline:
             raise TaskFailed(task, result)
         return True
 
+    def fail(self, task: Task, error: ProvisionError) -> None:
+        """A task that failed before it could begin (an include that cannot be read)."""
+        self.drain()
+        self._tell(task, self.scope.view(task), _failure(error), 0.0)
+
     def drain(self) -> None:
         """Await everything in flight."""
         while self._flying:
@@ -116,8 +121,7 @@ class Pipeline:
         except Unreachable:
             raise
         except ProvisionError as error:
-            why = "\n".join(part for part in (error.what, error.why) if part)
-            return Flying(task, view, None, {"failed": True, "changed": False, "msg": why, "hint": error.hint})
+            return Flying(task, view, None, _failure(error))
         if isinstance(decision, Here):
             return Flying(task, view, None, decision.result)
         if isinstance(decision, AtTheDoor):
@@ -283,6 +287,11 @@ class Pipeline:
 
     def _kind(self, task: Task) -> Any:
         return "handler" if self.scope.is_handler(task) else "task"
+
+
+def _failure(error: ProvisionError) -> dict[str, Any]:
+    why = "\n".join(part for part in (error.what, error.why) if part)
+    return {"failed": True, "changed": False, "msg": why, "hint": error.hint}
 
 
 def _must_be_seen_at_once(task: Task) -> bool:

@@ -139,6 +139,10 @@ class Scope:
         """Whether the task stands under `handlers`."""
         return id(task) in self._handlers
 
+    def add_handlers(self, handlers: Iterable[Task]) -> None:
+        """Handlers that an included role brought."""
+        self._handlers.update(map(id, handlers))
+
     def variables(self, task: Task) -> Variables:
         """Everything by Ansible's precedence, templates unrendered."""
         return effective(

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from provision.engine.handlers import Handlers
 from provision.engine.once import Once
 from provision.engine.pipeline import Pipeline
 from provision.engine.search import find
 from provision.engine.selection import wanted_by_tags
 from provision.engine.state import Emit, HostEnded, TaskFailed
 from provision.engine.view import Scope, View
-from provision.errors import ProvisionError, UsageProblem
-from provision.model import Note
+from provision.errors import ProvisionError, Unreachable, UsageProblem
 from provision.playbook.included import include_vars
 from provision.playbook.reader import read_role, read_tasks
 from provision.playbook.values import Block, Node, Task
@@ -26,9 +26,8 @@ class Walk:
 
     def __init__(self, scope: Scope, emit: Emit, once: Once) -> None:
         self._scope = scope
-        self._emit = emit
         self._pipeline = Pipeline(scope, emit, once)
-        self._handlers = list(scope.play.handlers)
+        self._handlers = Handlers(scope.play.handlers)
 
     def run(self, nodes: tuple[Node, ...]) -> None:
         """Everything, handlers last. TaskFailed when the host dropped out of the play."""
@@ -107,50 +106,70 @@ class Walk:
             raise UsageProblem(f"meta: {word} is known to Ansible, not done by provision yet", hint=f"see {task.where}")
 
     def _flush_handlers(self) -> None:
-        """Each notified handler once, in the order in which they are written."""
-        while self._pipeline.notified:
-            notified = set(self._pipeline.notified)
-            self._pipeline.notified.clear()
-            unheard = set(notified)
-            for handler in self._handlers:
-                names = {handler.name, handler.title, self._scope.view(handler).title, *handler.listen} & notified
-                if names:
-                    unheard -= names
-                    self._pipeline.submit(handler)
-            self._pipeline.drain()
-            if unheard:
-                raise UsageProblem(
-                    f"no handler is called {', '.join(sorted(unheard))}",
-                    "a task notifies it",
-                    f"see {self._scope.play.where}",
-                )
+        """Each notified handler once, in the order written; one that is notified too late waits for the next flush."""
+        unheard = self._hear()
+        for handler in self._handlers.due():
+            self._task(handler)
+            if handler.notify or handler.action in _INCLUDES:
+                self._pipeline.drain()
+                unheard += self._hear()
+        self._pipeline.drain()
+        unheard += self._hear()
+        if unheard:
+            raise UsageProblem(
+                f"no handler is called {', '.join(sorted(unheard))}",
+                "a task notifies it",
+                f"see {self._scope.play.where}",
+            )
+
+    def _hear(self) -> list[str]:
+        """Passes on what was notified since; the words that call nobody."""
+        words = list(dict.fromkeys(self._pipeline.notified))
+        self._pipeline.notified.clear()
+        return [word for word in words if not self._handlers.notify(word, self._title)]
+
+    def _title(self, handler: Task) -> str:
+        return self._scope.view(handler).title
 
     def _include(self, task: Task) -> None:
-        for index, view in enumerate(self._scope.item_views(task) if task.loop else [self._scope.view(task)]):
-            if view.first_false() is not None:
-                continue
+        try:
+            views = self._scope.item_views(task) if task.loop else [self._scope.view(task)]
+        except ProvisionError as error:
+            self._not_included(task, error)
+            return
+        for index, view in enumerate(views):
             extra = {task.loop.variable: view.item} if task.loop else {}
             if task.loop and task.loop.index_variable:
                 extra[task.loop.index_variable] = index
             try:
-                self._included(task, view, extra)
+                nodes = self._included(task, view, extra) if view.first_false() is None else ()
+            except Unreachable:
+                raise
             except ProvisionError as error:
-                self._emit(Note(f"{self._scope.name}: {error.what}", level="warning"))
-                raise TaskFailed(task, {"failed": True, "msg": error.what}) from error
+                self._not_included(task, error)
+                continue
+            self._walk(nodes)
 
-    def _included(self, task: Task, view: View, extra: Mapping[str, Any]) -> None:
+    def _not_included(self, task: Task, error: ProvisionError) -> None:
+        """What cannot be included is a task that failed; only include_vars may ignore that, as in Ansible."""
+        telling = task if task.action == "include_vars" else replace(task, ignore_errors=None)
+        self._pipeline.fail(replace(telling, loop=None), error)
+
+    def _included(self, task: Task, view: View, extra: Mapping[str, Any]) -> tuple[Node, ...]:
+        """What the include brings, to be walked; the variables of include_vars are there at once."""
         arguments = view.arguments()
         around = replace(task, loop=None, args=arguments, vars={**task.vars, **extra})
         if task.action == "include_vars":
             self._include_vars(task, arguments)
-        elif task.action == "include_role":
+            return ()
+        if task.action == "include_role":
             nodes, handlers, public = read_role(str(arguments["name"]), around)
             self._scope.play = replace(self._scope.play, roles=(*self._scope.play.roles, *public))
-            self._handlers.extend(handlers)
-            self._walk(nodes)
-        else:
-            name = str(arguments.get("file") or arguments["_raw_params"])
-            self._walk(read_tasks(find(task, "tasks", name, self._scope.playbook_folder), around))
+            self._handlers.add(handlers)
+            self._scope.add_handlers(handlers)
+            return nodes
+        name = str(arguments.get("file") or arguments["_raw_params"])
+        return read_tasks(find(task, "tasks", name, self._scope.playbook_folder), around)
 
     def _include_vars(self, task: Task, arguments: Mapping[str, Any]) -> None:
         brought = include_vars(task, arguments, self._scope.playbook_folder)
