@@ -43,6 +43,7 @@ class Place:
     handlers: bool = False
     above: tuple[Path, ...] = ()
     rescued: bool = False
+    in_block: bool = False
     source: Source = "imported"
 
 
@@ -83,23 +84,31 @@ class NodeReader:
 
     def _block(self, said: dict[Any, Any], place: Place) -> tuple[Node, ...]:
         where = place.document.where(said)
-        if place.handlers:
-            self.notes.fault(where, "a block cannot be a handler")
-            return ()
         for key in said:
             if key not in keywords.BLOCK:
-                where = place.document.where(said, key)
-                keywords.refuse(key, where, keywords.BLOCK, "a block", self.notes)
+                keywords.refuse(key, place.document.where(said, key), keywords.BLOCK, "a block", self.notes)
         if "block" not in said:
             self.notes.fault(where, "`rescue` and `always` stand beside a `block`")
         values = keywords.converted(said, keywords.BLOCK, place.document, self.notes)
         inner = replace(place, context=inherited(place.context, values))
+        if place.handlers:
+            return self._handler_block(said, inner)
         caught = replace(inner, rescued=place.rescued or bool(said.get("rescue")))
         parts = {
             key: self.nodes(said.get(key), caught if key == "block" else inner, said, key)
             for key in ("block", "rescue", "always")
         }
         return (Block(where, values.get("name", ""), parts["block"], parts["rescue"], parts["always"]),)
+
+    def _handler_block(self, said: dict[Any, Any], place: Place) -> tuple[Node, ...]:
+        """A block of handlers gives them its keywords; each is notified on its own."""
+        if place.in_block or "rescue" in said or "always" in said:
+            told = (
+                "handlers in a block stand right below its `block`; it has no `rescue`, no `always` and no block in it"
+            )
+            self.notes.fault(place.document.where(said), told)
+            return ()
+        return self.nodes(said.get("block"), replace(place, in_block=True), said, "block")
 
     def _task(self, said: dict[Any, Any], place: Place) -> tuple[Node, ...]:
         table = keywords.HANDLER if place.handlers else keywords.TASK
@@ -138,7 +147,8 @@ class NodeReader:
             **extra,
             **context.settings,
         )
-        return self._with_context(task, own, place.context) if action.name in _INCLUDES else task
+        around = replace(place.context, handlers=place.handlers)
+        return self._with_context(task, own, around) if action.name in _INCLUDES else task
 
     def _with_context(self, task: Task, own: Mapping[str, Any], around: Context) -> Task:
         """An include: its tasks inherit what stands around it, its `apply`, and its variables as parameters."""
@@ -185,7 +195,7 @@ class NodeReader:
             self.notes.fault(where, f"{path} imports itself: {' > '.join(file.name for file in (*place.above, path))}")
             return ()
         document = self.notes.read(path, where)
-        inner = replace(place, document=document, folder=path.parent, above=(*place.above, path))
+        inner = replace(place, document=document, folder=path.parent, above=(*place.above, path), in_block=False)
         if document.value is not None and not isinstance(document.value, list):
             self.notes.fault(
                 document.where(document.value), f"a file of tasks holds a list, not {kind_of(document.value)}"

@@ -32,7 +32,8 @@ def read_tasks(path: Path, around: Task) -> tuple[Node, ...]:
     """The tasks of an included file. `around` is the include; values that a run added to its `vars` are final."""
     notes = Notebook()
     reader = NodeReader(notes)
-    place = Place(Document(around.where.file, None), around.folder, _inside(around))
+    context = _inside(around)
+    place = Place(Document(around.where.file, None), around.folder, context, context.handlers)
     nodes = reader.file(path, around.where, place)
     notes.finish()
     return nodes

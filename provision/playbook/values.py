@@ -54,6 +54,7 @@ class Context:
     """What a task inherits from the play, blocks, imports and roles around it.
 
     `settings` are the keywords of which the innermost counts (`become`, `no_log`, `delegate_to` ...), by field of Task.
+    `handlers`: what an include brings in there are handlers.
     """
 
     when: tuple[Raw, ...] = ()
@@ -64,6 +65,7 @@ class Context:
     settings: Mapping[str, Raw] = field(default_factory=dict)
     role: Role | None = None
     play_folder: Path = Path()
+    handlers: bool = False
 
 
 @dataclass(frozen=True)

@@ -297,7 +297,7 @@ def test_what_a_run_adds_to_an_include_is_final(read: Callable[..., Play], write
     assert Templar(task.params).render("{{ v }}") == "2"
 
 
-def test_handlers_listen_and_may_be_imported(read: Callable[..., Play], write: Write) -> None:
+def test_handlers_listen_and_may_be_imported(read: Callable[..., Play], write: Write, tmp_path: Path) -> None:
     write("handlers.yml", "- name: imported\n  ping:\n")
     play = read(
         "- ping:\n  notify: h",
@@ -309,6 +309,9 @@ def test_handlers_listen_and_may_be_imported(read: Callable[..., Play], write: W
         ("imported", ()),
     ]
     assert play.handlers[2].action == "include_tasks"
+    write("handlers.yml", "- ping:\n  listen: topic\n- block:\n    - debug:\n")
+    included = read_tasks(tmp_path / "handlers.yml", play.handlers[2])
+    assert [getattr(node, "listen", None) for node in included] == [("topic",), ()]
 
 
 def test_sections_run_in_order_and_handlers_at_the_end_of_each(read: Callable[..., Play]) -> None:

@@ -110,7 +110,11 @@ def test_a_bad_task_is_told(task: str, expected: str, write: Write) -> None:
         ("- hosts: all\n  vars_files: nope.yml\n", "site.yml:2: there is no file `nope.yml`"),
         ("- hosts: all\n  vars_files:\n    - [a.yml, b.yml]\n", "site.yml:3: there is no file `a.yml` or `b.yml`"),
         ("- hosts: all\n  vars_files: [{a: b}]\n", "an entry of `vars_files` is the name of a file"),
-        ("- hosts: all\n  handlers:\n    - block: []\n", "site.yml:3: a block cannot be a handler"),
+        (
+            "- hosts: all\n  handlers:\n    - block: [{block: []}]\n",
+            "site.yml:3: handlers in a block stand right below",
+        ),
+        ("- hosts: all\n  handlers:\n    - {block: [], rescue: []}\n", "it has no `rescue`, no `always`"),
         ("hosts: all\n", "site.yml:1: a playbook is a list of plays, not a mapping"),
         ("- all\n", "site.yml:1: a play is a mapping, not text"),
         ("", "site.yml:1: this playbook is empty"),

@@ -19,7 +19,7 @@ FILES = {
     "tasks/one.yml": "- ping:\n  tags: one\n- import_tasks: two.yml\n  when: two\n",
     "tasks/two.yml": "- debug: msg=two\n  vars: {v: two}\n",
     "tasks/three.yml": "- block:\n    - ping:\n  rescue:\n    - debug:\n  vars: {in_block: 1}\n  become: false\n",
-    "handlers.yml": "- name: from a file\n  ping:\n  listen: topic\n",
+    "handlers.yml": "- name: from a file\n  ping:\n  listen: topic\n- block:\n    - name: in a block\n      ping:\n",
     "other.yml": "- hosts: db\n  become: true\n  tags: other\n  tasks:\n    - ping:\n      tags: [a]\n",
     "roles/plain/tasks/main.yml": "- ping:\n- name: second\n  debug: {msg: x}\n  when: own\n  tags: own\n",
     "roles/plain/handlers/main.yml": "- name: restart\n  service: {name: x, state: restarted}\n",
@@ -374,7 +374,8 @@ def test_handlers_are_the_same(write: Write, their_plays: Callable[[Path], list[
     site = written(
         "- hosts: all\n  roles: [plain]\n  handlers:\n"
         "    - name: own\n      listen: [a, b]\n      ping:\n      when: w\n"
-        "    - import_tasks: handlers.yml\n      tags: t\n",
+        "    - import_tasks: handlers.yml\n      tags: t\n      when: imported\n"
+        "    - block:\n        - name: in a block\n          ping:\n          when: own\n      when: block\n",
         write,
     )
     (mine,) = read_playbook(site)
