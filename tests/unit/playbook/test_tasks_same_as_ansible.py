@@ -247,7 +247,7 @@ def ours(task: Task) -> dict[str, Any]:
         "changed_when": list(task.changed_when or ()),
         "failed_when": list(task.failed_when or ()),
         "until": list(task.until or ()),
-        "numbers": (task.retries, task.delay, task.async_s, task.poll_s),
+        "numbers": (task.retries or 3, task.delay, task.async_s, task.poll_s),
         "loop": (loop.items, loop.variable, loop.index_variable, loop.label, loop.pause, loop.flatten)
         if loop
         else None,
