@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Iterator, Mapping, Optional
 
 from provision.agent import attributes, folders
 from provision.agent.attributes import Wanted
-from provision.agent.change import Answer, Change, Unchanged, Values, together
+from provision.agent.change import Answer, Change, Unchanged, Values, apply, together
 from provision.agent.errors import Failed
 from provision.agent.modules import file_links, file_times
 from provision.agent.target import Target
@@ -209,15 +209,13 @@ def _link(path: str, args: Mapping[str, Any], target: Target) -> Answer:
 
 
 def _after_link(path: str, args: Mapping[str, Any], target: Target) -> Optional[Change]:
-    """Attributes of a link that the Change before this one makes."""
-    want = attributes.wanted(args)
-    if not want.any():
+    """Attributes and times of a link that the Change before this one makes."""
+    if not (attributes.wanted(args).any() or args["modification_time"] or args["access_time"]):
         return None
 
-    def perform() -> None:
+    def perform() -> Values:
         change = _aim_change(path, args, target)
-        if change and change.perform:
-            change.perform()
+        return apply(change) if change else {}
 
     return Change("set attributes of %s" % path, perform)
 
@@ -237,9 +235,9 @@ def _hard(path: str, args: Mapping[str, Any], target: Target) -> Answer:
     source, there = args["src"], state_at(path)
     values: Values = {"dest": path, "src": source}
     link = file_links.hard(path, source, args["force"], args["follow"], there)
-    if there == "absent":
+    if link is not None:
         return together("hard link", [link, _after_link(path, args, target)], **values)
-    changes = [link, attributes.look(path, attributes.wanted(args)), file_times.look(path, args, "preserve")]
+    changes = [attributes.look(path, attributes.wanted(args)), file_times.look(path, args, "preserve")]
     return together("hard link", changes, **values) or Unchanged(values)
 
 
