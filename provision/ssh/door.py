@@ -139,7 +139,7 @@ def _private_key(target: Target) -> paramiko.PKey:
         raise UsageProblem(
             f"{target.name}: there is no key file {path}", hint="set ansible_ssh_private_key_file"
         ) from error
-    except PasswordRequiredException as error:
+    except (PasswordRequiredException, TypeError) as error:  # TypeError is what PKey.from_path lets through
         raise UsageProblem(f"{target.name}: the key {path} has a passphrase", hint=f"ssh-add {path}") from error
     except (OSError, ValueError, SSHException, UnknownKeyType) as error:
         raise UsageProblem(f"{target.name}: {path} is no private key that can be read", str(error)) from error
