@@ -20,7 +20,7 @@ from provision.inventory.hosts import Host, Inventory
 from provision.model import Event, Job, Note, Problem, Result, Section
 from provision.playbook.scope import Variables
 from provision.playbook.templating import Templar
-from provision.playbook.values import Location, Node, Play, Task
+from provision.playbook.values import Node, Play, Task
 from provision.playbook.variables import magic_variables
 
 
@@ -147,19 +147,17 @@ def _host(scope: Scope, nodes: tuple[Node, ...], put: Emit, once: Once) -> None:
 def _gathering(scope: Scope) -> Task | None:
     """The first task of a play that gathers facts; its `always` tag makes it run whatever tags are asked for."""
     play = scope.play
-    if play.gather_facts is False or str(play.gather_facts).lower() in ("false", "no"):
-        return None
-    where = Location(play.where.file, play.where.line)
-    return Task(where, "Gathering Facts", "setup", {}, play.folder, tags=frozenset({"always"}),
+    task = Task(play.where, "Gathering Facts", "setup", {}, play.folder, tags=frozenset({"always"}),
                 become=play.become, become_user=play.become_user)  # fmt: skip
+    return task if scope.view(task).truth(play.gather_facts, default=True) else None
 
 
 def _ended(scope: Scope, status: Any, problem: Problem) -> Result:
     return Result(scope.name, problem.what, status, problem=problem, kind="task")
 
 
-def _pattern(play: Play, options: RunOptions) -> str:
+def _pattern(play: Play, options: RunOptions) -> str | list[str]:
     """The play's hosts; a template there sees extra vars and the play's own."""
     variables = Variables(((options.extra_vars, False), (play.vars, False)))
     hosts = Templar(variables, (play.folder,), str(play.where)).render(play.hosts)
-    return ":".join(map(str, hosts)) if isinstance(hosts, list) else str(hosts)
+    return [str(host) for host in hosts] if isinstance(hosts, list) else str(hosts)

@@ -216,3 +216,14 @@ def test_an_inventory_without_a_host_of_the_play_is_said(lab: Lab) -> None:
     assert results(events) == []
     assert any("nobody" in getattr(event, "text", "") for event in events)
     assert load(["web1,"]).select("nobody") == ()
+
+
+@pytest.mark.parametrize(("said", "tasks"), [("'{{ wanted }}'", 2), ("'{{ not wanted }}'", 1), ("no", 1), ("yes", 2)])
+def test_gathering_facts_may_depend_on_a_variable(lab: Lab, said: str, tasks: int) -> None:
+    events = lab.play(f"- hosts: all\n  gather_facts: {said}\n  tasks: [{{command: x}}]", extra_vars={"wanted": True})
+    assert len(results(events)) == tasks
+
+
+def test_hosts_of_a_play_may_be_a_list(lab: Lab) -> None:
+    events = lab.play("- hosts: [a, c]\n  gather_facts: false\n  tasks: [{command: x}]", hosts="a,b,c")
+    assert sorted(event.host for event in events if isinstance(event, Result)) == ["a", "c"]
