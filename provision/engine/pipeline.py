@@ -181,25 +181,31 @@ class Pipeline:
     def _settled(self, flying: Flying) -> dict[str, Any]:
         """The judged result of one run of a task (or of one loop item), after `until` and its retries."""
         task, view = flying.task, flying.view
-        result = judged(task, self._answer(flying), view)
-        if task.until is None or result.get("skipped"):
-            return result
-        retries = max(1, view.number(task.retries) or 1)
+        most = _most_attempts(task, view)
+        if most == 1 or flying.result.get("skipped"):
+            return judged(task, self._answer(flying), view)
+        result = judged(task, {**self._answer(flying), "attempts": 1}, view)
         attempts = 1
-        while not self._good(task, view, result, attempts) and attempts <= retries:
+        while not result.get("skipped") and not self._good(task, view, result):
+            if attempts == most:
+                return {
+                    "msg": f"not as wanted after {attempts} attempts",
+                    **result,
+                    "failed": True,
+                    "attempts": most - 1,
+                }
             self.scope.state.pause(view.real(task.delay))
             attempts += 1
             self._talk.new_group()
-            result = judged(task, self._answer(self._launch(task, view)), view)
-        result["attempts"] = attempts
-        if not self._good(task, view, result, attempts):
-            result["failed"] = True
-            result.setdefault("msg", f"not as wanted after {attempts} attempts")
+            result = judged(task, {**self._answer(self._launch(task, view)), "attempts": attempts}, view)
         return result
 
-    def _good(self, task: Task, view: View, result: dict[str, Any], attempts: int) -> bool:
-        seen = {task.register: {**result, "attempts": attempts}} if task.register else {}
-        return all(view.condition(condition, seen) for condition in task.until or ())
+    def _good(self, task: Task, view: View, result: dict[str, Any]) -> bool:
+        """What `until` says; without it, whether the task has not failed."""
+        if task.until is None:
+            return not result.get("failed")
+        seen = {task.register: result} if task.register else {}
+        return all(view.condition(condition, seen) for condition in task.until)
 
     def _conclude(self, flying: Flying) -> None:
         try:
@@ -253,7 +259,7 @@ class Pipeline:
             flights = []
             for view in views[start : start + ahead]:
                 self._talk.new_group()
-                flights.append(self._launch(task, view))
+                flights.append(self._launch(task, self.scope.afresh(view) if ahead == 1 else view))
             for flying in flights:
                 result = self._item(flying)
                 results.append({**result, task.loop.variable if task.loop else "item": flying.view.item,
@@ -269,6 +275,7 @@ class Pipeline:
             raise
         except ProvisionError as error:
             result = {"failed": True, "changed": False, "msg": "\n".join(filter(None, (error.what, error.why)))}
+        self.scope.take_facts(flying.task, result)
         self._emit(
             shown(self.scope.name, flying.view.title, flying.task, result, seconds=time.monotonic() - begun,
                   hidden=flying.view.hidden, kind="item", item=flying.view.label)
@@ -294,11 +301,22 @@ def _failure(error: ProvisionError) -> dict[str, Any]:
     return {"failed": True, "changed": False, "msg": why, "hint": error.hint}
 
 
+def _repeats(task: Task) -> bool:
+    return task.until is not None or task.retries is not None
+
+
+def _most_attempts(task: Task, view: View) -> int:
+    """Ansible's count: the first run, and as many retries as are asked for; three where only `until` is said."""
+    if task.retries is None:
+        return 4 if task.until is not None else 1
+    return 1 + max(0, view.number(task.retries))
+
+
 def _must_be_seen_at_once(task: Task) -> bool:
     """Whether the controller decides from the answer if the next task may run at all."""
     return bool(
         task.failed_when is not None
-        or task.until is not None
+        or _repeats(task)
         or task.ignore_errors
         or task.delegate_to is not None
         or task.run_once
@@ -309,8 +327,9 @@ def _must_be_seen_at_once(task: Task) -> bool:
 
 def _one_at_a_time(task: Task) -> bool:
     return bool(
-        task.until is not None
+        _repeats(task)
         or task.async_s
+        or task.action == "set_fact"
         or task.action in registry.ANSWER_FIRST
         or (task.loop and task.loop.pause)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from provision.engine.options import RunOptions
@@ -35,6 +35,7 @@ class View:
     hidden: bool
     item: Any = None
     label: str = ""
+    own: Mapping[str, Any] = field(default_factory=dict)
 
     def first_false(self) -> Any:
         """The outermost condition that does not hold, or None."""
@@ -161,7 +162,7 @@ class Scope:
         templar = self._templar(task)
         if extra:
             templar = knowing(templar, extra)
-        view = View(task, templar, task.title, self.options.check, self.options.diff, False, item, label)
+        view = View(task, templar, task.title, self.options.check, self.options.diff, False, item, label, extra or {})
         return replace(
             view,
             title=self._title(task, templar),
@@ -169,6 +170,10 @@ class Scope:
             diff=view.truth(task.diff, self.options.diff),
             hidden=view.truth(task.no_log),
         )
+
+    def afresh(self, view: View) -> View:
+        """The same view with the variables of now: an element before it may have set facts."""
+        return self.view(view.task, view.own, view.item, view.label)
 
     def item_views(self, task: Task) -> list[View]:
         """One view for each element of the task's loop."""
@@ -219,12 +224,7 @@ class Scope:
 
     def take(self, task: Task, view: View, result: dict[str, Any]) -> None:
         """Register the result and take over the facts in it."""
-        facts = result.get("ansible_facts")
-        if isinstance(facts, Mapping) and not result.get("failed"):
-            if task.action == "setup":
-                self.state.facts.update({key.removeprefix("ansible_"): value for key, value in facts.items()})
-            else:
-                self.state.live.update(facts)
+        self.take_facts(task, result)
         if task.register:
             lines = {
                 f"{name}_lines": result[name].splitlines()
@@ -232,6 +232,15 @@ class Scope:
                 if isinstance(result.get(name), str)
             }
             self.state.live[task.register] = {**lines, **result}
+
+    def take_facts(self, task: Task, result: Mapping[str, Any]) -> None:
+        """Facts that a module found, or that set_fact says."""
+        facts = result.get("ansible_facts")
+        if isinstance(facts, Mapping) and not result.get("failed"):
+            if task.action == "setup":
+                self.state.facts.update({key.removeprefix("ansible_"): value for key, value in facts.items()})
+            else:
+                self.state.live.update(facts)
 
     def _templar(self, task: Task) -> Templar:
         search = search_path(task, self.playbook_folder)

@@ -95,7 +95,7 @@ class Task:
     failed_when: tuple[Raw, ...] | None = None
     ignore_errors: Raw = False
     until: tuple[Raw, ...] | None = None
-    retries: Raw = 3
+    retries: Raw = None
     delay: Raw = 5
     async_s: Raw = 0
     poll_s: Raw = 15

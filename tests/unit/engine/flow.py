@@ -55,6 +55,8 @@ def words(events: Sequence[Event]) -> dict[str, list[str]]:
 
 
 def _speaks(result: Result) -> bool:
+    if result.title.rpartition(" : ")[2] == "set_fact":
+        return result.problem is not None
     return bool({"msg", "stdout", "results", "skipped", "assertion"} & set(result.data)) or result.problem is not None
 
 
