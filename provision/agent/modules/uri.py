@@ -123,7 +123,7 @@ def _body(args: Mapping[str, Any], target: Target) -> "Tuple[bytes | None, Dict[
         return None, {}
     if form == "json":
         text = body if isinstance(body, str) else json.dumps(body)
-        return text.encode(), {"Content-Type": "application/json", "Accept": "application/json"}
+        return text.encode(), {"Content-Type": "application/json"}
     if form == "form-urlencoded":
         return _form(body).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
     if form == "form-multipart":

@@ -136,7 +136,7 @@ def test_a_run_whose_time_is_up_is_told_by_its_modules_name(module: str) -> None
 def test_without_a_limit_no_timer_runs() -> None:
     from provision.agent.stop import Stop
 
-    assert not main._timer(Stop(), 0, "command").is_alive()
+    assert main._timer(Stop(), 0, "command").ident is None, "it was started"
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -241,19 +242,24 @@ def test_stopping_asks_the_whole_group_to_end_and_then_makes_sure(start: Callabl
 
 def test_what_does_not_listen_is_killed(start: Callable[[Life], Program], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_module, "GRACE_S", 0.05)
-    stop = Stop()
-    killed = threading.Event()
+    stop, heard = Stop(), threading.Event()
+    alive_when_killed: list[bool] = []
 
     def life(program: Program) -> int:
+        program.say("deaf")
+        assert heard.wait(5)
+        time.sleep(0.02)  # by now it is waited for without a limit
         stop.now("time is up")
-        while signal.SIGKILL not in program.signals:
-            killed.wait(0.02)
+        end = time.monotonic() + 3
+        while signal.SIGKILL not in program.signals and time.monotonic() < end:
+            time.sleep(0.01)
+        alive_when_killed.append(signal.SIGKILL in program.signals)
         return 0
 
     program = start(life)
     with pytest.raises(Stopped, match="time is up"):
-        run(stop=stop)
-    assert program.signals[0] == signal.SIGTERM and signal.SIGKILL in program.signals
+        run(stop=stop, on_output=lambda stream, data: heard.set())
+    assert program.signals[0] == signal.SIGTERM and alive_when_killed == [True]
 
 
 def test_what_was_stopped_before_it_began_is_ended_at_once(start: Callable[[Life], Program]) -> None:
@@ -302,7 +308,9 @@ def test_it_does_not_wait_for_a_descendant_that_keeps_the_pipes(
         return 0
 
     start(life)
+    begun = time.monotonic()
     assert run() == Completed(0, "the daemon is started\n", "")
+    assert time.monotonic() - begun < process_module.DRAIN_MOST_S / 2
     os.close(kept[0])
 
 

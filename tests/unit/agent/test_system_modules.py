@@ -509,6 +509,7 @@ def test_what_uri_asks_with(monkeypatch: pytest.MonkeyPatch) -> None:
     headers = {name.lower(): value for name, value in request.header_items()}
     assert (request.full_url, request.get_method(), request.data) == ("http://web.example/x", "PUT", b'{"a": 1}')
     assert headers["content-type"] == "application/x" and headers["cache-control"] == "no-cache"
+    assert "accept" not in headers, "as in Ansible, what is sent says nothing about what is wanted back"
     assert headers["authorization"] == "Basic YW5uOnBAc3M=" and headers["user-agent"] == "ansible-httpget"
 
 
