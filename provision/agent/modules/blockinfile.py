@@ -81,7 +81,8 @@ def _place(text: bytes, lines: List[bytes], args: Mapping[str, Any]) -> int:
     found = _anchored(text, lines, _compiled(anchor), bool(after))
     if found is None:
         return len(lines)
-    return found + 1 if after else found
+    # A pattern with (?m) may match the file's last newline, behind which no line begins.
+    return min(found + 1, len(lines)) if after else found
 
 
 def _anchored(text: bytes, lines: List[bytes], pattern: Pattern[bytes], after: bool) -> Optional[int]:
