@@ -53,7 +53,7 @@ def theirs(kind: str, value: Any) -> Any:
             ("bool", value)
             for value in (True, False, 1, 0, 1.0, "yes", "No", " on ", "T", "f", "1", "0", "2", "maybe", 2)
         ],
-        *[("int", value) for value in (5, "5", " 5 ", "-1", 5.0, "5.5", "x", [1])],
+        *[("int", value) for value in (5, "5", " 5 ", "-1", 5.0, 5.5, "5.5", "x", [1])],
         *[("float", value) for value in (1.5, "1.5", 2, "x", [1])],
         *[("list", value) for value in (["a"], "a", "a,b", 5, 1.5, {"a": 1})],
         *[("dict", value) for value in ({"a": 1}, '{"a": [1]}', "a=1", "a=1,b=2", "a=1, b=2", "a=1 b=2", "rubbish", 5)],

@@ -37,7 +37,8 @@ def test_a_wait_ends_when_stopped() -> None:
 
 
 def test_everybody_who_asked_is_called_and_those_who_left_are_not() -> None:
-    stop, called = Stop(), []  # type: ignore[var-annotated]
+    stop = Stop()
+    called: list[int] = []
     one, two = (lambda: called.append(1)), (lambda: called.append(2))
     stop.on(one)
     stop.on(two)
@@ -47,14 +48,16 @@ def test_everybody_who_asked_is_called_and_those_who_left_are_not() -> None:
 
 
 def test_who_comes_late_is_called_at_once() -> None:
-    stop, called = Stop(), []  # type: ignore[var-annotated]
+    stop = Stop()
+    called: list[int] = []
     stop.now("x")
     stop.on(lambda: called.append(1))
     assert called == [1]
 
 
 def test_being_called_again_is_possible_because_programs_may_not_listen() -> None:
-    stop, called = Stop(), []  # type: ignore[var-annotated]
+    stop = Stop()
+    called: list[int] = []
     stop.on(lambda: called.append(1))
     stop.now("x")
     stop.now("y")
@@ -63,7 +66,8 @@ def test_being_called_again_is_possible_because_programs_may_not_listen() -> Non
 
 def test_leaving_waits_for_a_call_that_is_under_way() -> None:
     """Otherwise the caller would write to pipes that are closed, or to what has their number by then."""
-    stop, order = Stop(), []  # type: ignore[var-annotated]
+    stop = Stop()
+    order: list[str] = []
     inside, go_on = threading.Event(), threading.Event()
 
     def end() -> None:
@@ -91,7 +95,8 @@ def test_leaving_waits_for_a_call_that_is_under_way() -> None:
 
 
 def test_one_who_is_called_may_stop_again() -> None:
-    stop, called = Stop(), []  # type: ignore[var-annotated]
+    stop = Stop()
+    called: list[int] = []
 
     def end() -> None:
         if not called:

@@ -385,7 +385,8 @@ class Clock:
     """Time that passes only while somebody sleeps."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, target: Any) -> None:
-        self.now, self.slept = 1000.0, []  # type: ignore[var-annotated]
+        self.now = 1000.0
+        self.slept: list[float] = []
         monkeypatch.setattr(wait_for.time, "monotonic", lambda: self.now)
         monkeypatch.setattr(target, "sleep", self.sleep)
 
