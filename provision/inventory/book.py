@@ -88,9 +88,11 @@ def _read(path: Path) -> MappingNode:
     if faults:
         raise InputErrors(tuple(faults), hint=f"mend {path}, or move it away to start a new one")
     tree = yaml.compose(text, Loader=yaml.SafeLoader)
-    if tree is not None and not isinstance(tree, MappingNode):
+    if tree is None or tree.tag == _NULL:
+        return _empty()
+    if not isinstance(tree, MappingNode):
         raise UsageProblem(f"{path} is not an inventory", "it holds no mapping of groups", f"move {path} away")
-    return tree or _empty()
+    return tree
 
 
 def _write(path: Path, text: str) -> None:
