@@ -13,7 +13,7 @@ from provision.engine.search import find
 from provision.engine.selection import wanted_by_tags
 from provision.engine.state import Emit, HostEnded, TaskFailed
 from provision.engine.view import Scope, View
-from provision.errors import ProvisionError, Unreachable, UsageProblem
+from provision.errors import ProvisionError, UsageProblem
 from provision.playbook.included import include_vars
 from provision.playbook.reader import read_role, read_tasks
 from provision.playbook.values import Block, Node, Task
@@ -143,8 +143,6 @@ class Walk:
                 extra[task.loop.index_variable] = index
             try:
                 nodes = self._included(task, view, extra) if view.first_false() is None else ()
-            except Unreachable:
-                raise
             except ProvisionError as error:
                 self._not_included(task, error)
                 continue
