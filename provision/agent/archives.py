@@ -22,6 +22,9 @@ _DIFFERS = re.compile(
     r"|: Warning: Cannot stat: No such file or directory$"
     r"|: Cannot stat: No such file or directory$|: File type differs$"
 )
+_ESCAPES = dict(
+    zip((b"a", b"b", b"f", b"n", b"r", b"t", b"v", b"\\"), (b"\a", b"\b", b"\f", b"\n", b"\r", b"\t", b"\v", b"\\"))
+)
 _MODE, _OWNER, _GROUP = (re.compile(": %s differs$" % word) for word in ("Mode", "Uid", "Gid"))
 
 
@@ -78,7 +81,7 @@ class Tar:
             if completed.rc:
                 msg = 'Failed to find handler for "%s". The program that unpacks it may be missing.'
                 raise failed(self._command("--list"), completed, msg % self._source)
-            self._names = [name.lstrip("/") for name in completed.stdout.splitlines()]
+            self._names = [_unquoted(name).lstrip("/") for name in completed.stdout.splitlines()]
         return self._names
 
     def is_unpacked(self) -> bool:
@@ -134,6 +137,7 @@ class Zip:
             self._file = zipfile.ZipFile(source)
         except zipfile.BadZipFile as error:
             raise Failed("'%s' is no zip archive: %s" % (args["src"], error)) from error
+        self._links = [self._place(member) for member in self._file.infolist() if _is_link(member)]
 
     def names(self) -> List[str]:
         """All members that are wanted."""
@@ -184,6 +188,8 @@ class Zip:
             os.makedirs(path, exist_ok=True)
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
+        if os.path.isdir(path) and not os.path.islink(path):
+            raise Failed("a folder is where the archive has a file: %s" % path)
         if os.path.lexists(path):
             os.unlink(path)
         if _is_link(member):
@@ -201,10 +207,26 @@ class Zip:
 
     def _path(self, member: zipfile.ZipInfo) -> str:
         """Never outside of `dest`, whatever the archive says."""
-        path = os.path.normpath(os.path.join(self._dest, member.filename.lstrip("/")))
+        path = self._place(member)
         if path != self._dest and not path.startswith(self._dest.rstrip("/") + "/"):
             raise Failed("the archive wants to write outside of dest: %s" % member.filename)
+        if any(path.startswith(link + "/") for link in self._links):
+            raise Failed("the archive wants to write through its own link: %s" % member.filename)
         return path
+
+    def _place(self, member: zipfile.ZipInfo) -> str:
+        return os.path.normpath(os.path.join(self._dest, member.filename.lstrip("/")))
+
+
+def _unquoted(name: str) -> str:
+    """A name as it is on the disk: GNU tar lists bytes that are not ASCII as octal escapes, and backslashes doubled."""
+    plain = re.sub(rb"\\([0-7]{3}|[abfnrtv\\])", _unescaped, name.encode(errors="surrogateescape"))
+    return os.fsdecode(plain)
+
+
+def _unescaped(match: "re.Match[bytes]") -> bytes:
+    word = match.group(1)
+    return bytes([int(word, 8)]) if len(word) == 3 else _ESCAPES[word]
 
 
 def _mode(member: zipfile.ZipInfo) -> int:

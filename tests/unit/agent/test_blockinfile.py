@@ -172,7 +172,8 @@ def test_a_block_is_replaced(tmp_path: Path, before: str, args: dict[str, Any], 
 @pytest.mark.parametrize("newlines", [False, True])
 def test_a_block_is_removed_with_its_markers(tmp_path: Path, args: dict[str, Any], newlines: bool) -> None:
     path = fill(tmp_path, {"f": "a\n" + marked("old", "er") + "b\n"}) / "f"
-    given = {"path": str(path), "append_newline": newlines and "state" in args, **args}
+    newlines = newlines and "state" in args
+    given = {"path": str(path), "append_newline": newlines, "prepend_newline": newlines, **args}
     result = settled(tmp_path, "blockinfile", given)
     assert (result["msg"], texts(tmp_path)) == ("Block removed", {"f": "a\nb\n"})
 

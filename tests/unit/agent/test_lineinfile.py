@@ -255,6 +255,11 @@ def test_line_and_mode_together_are_told_together(tmp_path: Path) -> None:
     assert tree(tmp_path) == {"f": ("file", "0600", "a\nb\n")}
 
 
+def test_a_mode_that_is_there_already_is_not_told(tmp_path: Path) -> None:
+    path = fill(tmp_path, {"f": (0o600, "a\n")}) / "f"
+    assert settled(tmp_path, "lineinfile", {"path": str(path), "line": "b", "mode": "0600"})["msg"] == "line added"
+
+
 def test_the_mode_that_was_there_stays(tmp_path: Path) -> None:
     path = fill(tmp_path, {"f": (0o751, "a\n")}) / "f"
     settled(tmp_path, "lineinfile", {"path": str(path), "line": "b"})
