@@ -97,6 +97,8 @@ def _link_change(path: str, entry: Entry) -> Optional[Change]:
         return None
 
     def perform() -> None:
+        if os.path.isdir(path) and not os.path.islink(path):
+            raise Failed("a folder is where a link shall be: %s" % path)
         if os.path.lexists(path):
             os.unlink(path)
         os.symlink(entry.target, path)
