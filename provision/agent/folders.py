@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import List, Optional
+from typing import AbstractSet, List, Optional
 
 from provision.agent import attributes
 from provision.agent.attributes import Wanted
@@ -22,9 +22,12 @@ def missing(path: str) -> List[str]:
     return lacking
 
 
-def create(path: str, want: Wanted) -> Optional[Change]:
-    """The Change that makes a folder and its parents; all new ones get the attributes, as in Ansible."""
-    lacking = missing(path.rstrip("/") or "/")
+def create(path: str, want: Wanted, planned: AbstractSet[str] = frozenset()) -> Optional[Change]:
+    """The Change that makes a folder and its parents; all new ones get the attributes, as in Ansible.
+
+    Folders that are `planned` are made by Changes before this one, with attributes of their own.
+    """
+    lacking = [one for one in missing(path.rstrip("/") or "/") if one not in planned]
     if not lacking:
         return None
 

@@ -18,6 +18,8 @@ class Temporary:
         """An empty new file of ours alone (mode 0600) in that folder. The suffix stays last: validators look at it."""
         while True:
             path = os.path.join(folder, ".%s.%08x.part%s" % (name, self._random.getrandbits(32), suffix))
+            if path in self._paths:
+                continue
             self._paths.add(path)  # before it exists: at every moment, what exists is known
             try:
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))

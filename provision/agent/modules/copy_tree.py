@@ -84,10 +84,11 @@ def _folder_changes(args: Mapping[str, Any], dest: str, tree: List[Entry]) -> It
     planned: "set[str]" = set()
     for path in sorted(needed | set(named)):
         folder = os.path.join(dest, path).rstrip("/")
-        lacking = [one for one in folders.missing(folder) if one not in planned]
-        planned.update(lacking)
-        if lacking:
-            yield folders.create(folder, want if want.mode is not None else want._replace(mode=named.get(path)))
+        mode = named.get(path) if want.mode is None else want.mode
+        change = folders.create(folder, want._replace(mode=mode), planned)
+        planned.update(folders.missing(folder))
+        if change:
+            yield change
         elif path in named and os.path.isdir(folder):
             yield attributes.look(folder, want)
 

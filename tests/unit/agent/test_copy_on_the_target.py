@@ -222,3 +222,19 @@ def test_looking_at_a_tree_names_every_folder_link_and_the_number_of_files(tmp_p
         f"link {tmp_path}/new/l",
         f"write 2 files under {tmp_path}/new",
     ]
+
+
+def test_every_new_folder_of_a_tree_is_named_once_and_has_the_mode_of_its_original(tmp_path: Path) -> None:
+    fill(tmp_path, {"tree/a/b/c": "c"})
+    (tmp_path / "tree" / "a").chmod(0o700)
+    args = here(tmp_path, "tree/", "new")
+    names = [part.summary.rpartition("/")[2] for part in look("copy", args).parts if "create folder" in part.summary]
+    assert names == ["new", "a", "b"]
+    settled(tmp_path, "copy", args)
+    assert tree(tmp_path / "new")["a"] == ("directory", "0700", "")
+
+
+def test_folders_of_a_tree_that_are_there_get_the_folder_mode_of_the_task(tmp_path: Path) -> None:
+    fill(tmp_path, {"tree/a/x": "x", "to/a": None})
+    settled(tmp_path, "copy", here(tmp_path, "tree/", "to", directory_mode="0750"))
+    assert tree(tmp_path / "to")["a"] == ("directory", "0750", "")
