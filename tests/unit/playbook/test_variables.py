@@ -224,7 +224,7 @@ def magic(write: Write, tmp_path: Path) -> Mapping[str, Any]:
         ("{{ ansible_run_tags }}", ["all"]),
         ("{{ ansible_skip_tags }}", ["slow"]),
         ("{{ ansible_version.full is version('2.10', '>=') }}", True),
-        ("{{ omit }}", OMIT),
+        pytest.param("{{ omit }}", OMIT, id="omit"),
         ("{{ ansible_limit is defined }}", False),
     ],
 )
