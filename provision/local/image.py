@@ -83,12 +83,17 @@ class Recipe:
         return "\n".join(
             (
                 f"FROM {REGISTRY_IMAGE}",
-                "RUN rm -f /etc/apt/sources.list.d/debian.sources /etc/apt/apt.conf.d/docker-*",
-                "COPY files/ /",
+                "RUN rm -f /etc/apt/apt.conf.d/docker-*",
+                *(["RUN rm -f /etc/apt/sources.list.d/debian.sources", "COPY files/ /"] if self.sources() else []),
                 "RUN export DEBIAN_FRONTEND=noninteractive; apt-get update"
                 f" && apt-get install -y --no-install-recommends {' '.join(self.packages)}",
             )
         )
+
+    def sources(self) -> dict[str, tuple[int, str]]:
+        """The file that names the mirrors, where they are known."""
+        lines = self.mirrors.lines(RELEASE)
+        return {"/etc/apt/sources.list": (0o644, "\n".join(lines) + "\n")} if lines else {}
 
     def settings(self) -> str:
         """The Dockerfile of our files on top of the packages."""
@@ -107,6 +112,8 @@ class Recipe:
 def _digest(*content: object) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
+
+_NETWORK = "`sudo apt-get update` shows whether Debian's packages can be reached from here"
 
 # policy-rc.d keeps services from starting in Debian's own image; host keys belong to a machine, not to an image.
 _FINISH = " && ".join(
@@ -143,9 +150,8 @@ def _ensure_root(engine: Builder, recipe: Recipe, scratch: Path, closing: thread
     yield Progress(5, "building the base image (once): asking the registry for Debian")
     if engine.has_image(REGISTRY_IMAGE) or engine.pull(REGISTRY_IMAGE, REGISTRY_PATIENCE_S):
         yield Progress(20, "building the base image (once): installing systemd and sshd, about a minute")
-        sources = {"/etc/apt/sources.list": (0o644, recipe.mirrors.sources_list(RELEASE))}
         try:
-            _build(engine, recipe.install(), sources, recipe.root_tag, scratch)
+            _build(engine, recipe.install(), recipe.sources(), recipe.root_tag, scratch)
             return
         except ProvisionError:
             # A build's network may be cut off where ours is not.
@@ -201,7 +207,7 @@ def _run(command: list[str], log: Path, closing: threading.Event) -> int:
             process.wait(10)
             raise ProvisionError(
                 "building the machine image was interrupted" if closing.is_set() else f"no image after {BUILD_S:.0f} s",
-                hint="" if closing.is_set() else "curl -I http://deb.debian.org/",
+                hint="" if closing.is_set() else _NETWORK,
             )
     return process.returncode
 
@@ -209,6 +215,8 @@ def _run(command: list[str], log: Path, closing: threading.Event) -> int:
 def _advice(text: str) -> str:
     if "unshare" in text or "must be executed by root" in text or "CLONE_NEWUSER" in text:
         return "sudo sysctl kernel.unprivileged_userns_clone=1; or start this command once with sudo"
+    if "chroot mode" in text:
+        return "sudo apt-get install uidmap"
     if "NO_PUBKEY" in text or "keyring" in text:
         return "sudo apt-get install debian-archive-keyring"
-    return "curl -I http://deb.debian.org/debian/dists/bookworm/Release"
+    return _NETWORK

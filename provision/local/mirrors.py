@@ -1,4 +1,4 @@
-"""Where Debian's packages come from: the mirrors that this computer itself uses, else Debian's own address."""
+"""Where Debian's packages come from: the mirrors that this computer itself uses, else the tools' own default."""
 
 from __future__ import annotations
 
@@ -13,27 +13,23 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Mirrors:
-    """The archive and its security updates."""
+    """The archive and its security updates; empty where this computer has none for Debian (it runs something else)."""
 
-    archive: str = "http://deb.debian.org/debian"
-    security: str = "http://deb.debian.org/debian-security"
+    archive: str = ""
+    security: str = ""
 
     def lines(self, release: str) -> tuple[str, ...]:
-        return (
-            f"deb {self.archive} {release} main",
-            f"deb {self.archive} {release}-updates main",
-            f"deb {self.security} {release}-security main",
-        )
-
-    def sources_list(self, release: str) -> str:
-        return "\n".join(self.lines(release)) + "\n"
+        """The lines of a sources.list; none leaves mmdebstrap and Debian's own image to their defaults."""
+        if not self.archive:
+            return ()
+        lines = (f"deb {self.archive} {release} main", f"deb {self.archive} {release}-updates main")
+        return (*lines, f"deb {self.security} {release}-security main") if self.security else lines
 
 
 def of_this_computer(release: str, apt: Path = APT) -> Mirrors:
     """The mirrors of the host's apt for that release; those on loopback would not answer a machine."""
     found = {suite: uri for suite, uri in _sources(apt) if _reachable(uri)}
-    default = Mirrors()
-    return Mirrors(found.get(release, default.archive), found.get(f"{release}-security", default.security))
+    return Mirrors(found.get(release, ""), found.get(f"{release}-security", ""))
 
 
 def _reachable(uri: str) -> bool:

@@ -24,7 +24,7 @@ SEEN = {
     "  [60] SSL peer certificate or SSH remote key was not OK (SSL certificate problem: self-signed)": "trust",
     "ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed": "trust",
     "  [6] Could not resolve hostname (Could not resolve host: index.crates.io)": "cannot download",
-    "W: Temporary failure resolving 'deb.debian.org'": "cannot download",
+    "W: Temporary failure resolving 'mirror.example'": "cannot download",
     "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (unattended-upgr)": "apt's lock",
 }
 

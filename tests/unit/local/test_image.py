@@ -13,7 +13,7 @@ from provision.local.image import Recipe, ensure
 from provision.local.mirrors import Mirrors, of_this_computer
 from tests.unit.local.fake_engine import FakeEngine
 
-RECIPE = Recipe(Mirrors())
+RECIPE = Recipe(Mirrors("http://mirror.example/debian", "http://mirror.example/security"))
 
 
 def build(engine: FakeEngine, folder: Path, recipe: Recipe = RECIPE) -> list[image.Progress]:
@@ -121,7 +121,8 @@ def test_with_neither_registry_nor_mmdebstrap_the_error_says_what_to_install(
     [
         ("E: unshare() failed: CLONE_NEWUSER", "kernel.unprivileged_userns_clone"),
         ("NO_PUBKEY 0E98404D386FA1D9", "debian-archive-keyring"),
-        ("Temporary failure resolving 'deb.debian.org'", "curl -I http://deb.debian.org"),
+        ("Temporary failure resolving 'mirror.example'", "apt-get update"),
+        ("E: unable to pick chroot mode automatically (use --mode for manual selection)", "install uidmap"),
     ],
 )
 def test_a_failing_mmdebstrap_shows_its_last_words_and_what_to_do(
@@ -165,8 +166,19 @@ def apt(folder: Path, **files: str) -> Path:
     return folder
 
 
-def test_without_sources_debians_own_address_is_used(tmp_path: Path) -> None:
+def test_without_sources_the_tools_own_defaults_hold(tmp_path: Path) -> None:
     assert of_this_computer("bookworm", tmp_path) == Mirrors()
+    assert Mirrors().lines("bookworm") == ()
+
+
+def test_without_mirrors_debians_image_keeps_its_own() -> None:
+    assert Recipe(Mirrors(), ("x",)).sources() == {}
+    assert "sources" not in Recipe(Mirrors(), ("x",)).install()
+
+
+def test_security_updates_come_from_where_they_are_known(tmp_path: Path) -> None:
+    assert len(Mirrors("http://mirror.example/debian").lines("bookworm")) == 2
+    assert Mirrors("http://a/d", "http://a/s").lines("bookworm")[2] == "deb http://a/s bookworm-security main"
 
 
 def test_the_mirrors_of_this_computer_are_used(tmp_path: Path) -> None:
