@@ -75,7 +75,7 @@ def test_without_registry_it_is_built_from_packages(
     (command,) = commands
     assert command[:2] == ["mmdebstrap", "--variant=minbase"]
     assert "openssh-server" in command[2]
-    assert command[5:] == list(Mirrors().lines("bookworm"))
+    assert command[5:] == list(RECIPE.mirrors.lines("bookworm"))
     assert any("from Debian's packages" in progress.text for progress in told)
 
 
@@ -152,7 +152,10 @@ def test_a_new_guest_agent_keeps_the_packages(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_other_packages_or_mirrors_are_another_image() -> None:
-    tags = {recipe.root_tag for recipe in (RECIPE, Recipe(Mirrors(), ("x",)), Recipe(Mirrors("http://mirror/debian")))}
+    tags = {
+        recipe.root_tag
+        for recipe in (RECIPE, Recipe(Mirrors(), ("x",)), Recipe(Mirrors("http://other.example/debian")))
+    }
     assert len(tags) == 3
 
 
