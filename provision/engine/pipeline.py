@@ -109,7 +109,7 @@ class Pipeline:
         pending = {flying.task.register for flying in self._flying} - {""}
         return bool(pending) and bool((pending | {"*"}) & self.scope.reads(task))
 
-    def _launch(self, task: Task, view: View, item: Any = None) -> Flying:
+    def _launch(self, task: Task, view: View) -> Flying:
         """Decide `when`, render, and send; a task that is skipped or decided here has its result at once."""
         try:
             failed_condition = view.first_false()

@@ -326,7 +326,7 @@ def _python_literal(text: str) -> Any:
         raise UsageProblem(f"the first line of the template says `{text}`, which is not a Python value") from error
 
 
-_JINJA_OPTIONS = frozenset(
+JINJA_OPTIONS = frozenset(
     [
         "block_start_string",
         "block_end_string",
@@ -342,12 +342,13 @@ _JINJA_OPTIONS = frozenset(
         "keep_trailing_newline",
     ]
 )
+"""What a template's first line, or the arguments of `template`, may change about rendering."""
 
 
 def _jinja_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = [key for key in options if key not in _JINJA_OPTIONS]
+    unknown = [key for key in options if key not in JINJA_OPTIONS]
     if unknown:
-        near = nearest(unknown[0], _JINJA_OPTIONS)
+        near = nearest(unknown[0], JINJA_OPTIONS)
         raise UsageProblem(f"`{unknown[0]}` is not an option of Jinja2", hint=f"did you mean `{near}`?" if near else "")
     return {key: _newline(value) if key == "newline_sequence" else value for key, value in options.items()}
 

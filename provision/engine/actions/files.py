@@ -13,20 +13,7 @@ from provision.engine.actions.decision import Here, Setting, There, Values
 from provision.engine.contents import Content
 from provision.engine.search import find
 from provision.errors import ProvisionError
-
-_STEERING = (
-    "newline_sequence",
-    "block_start_string",
-    "block_end_string",
-    "variable_start_string",
-    "variable_end_string",
-    "comment_start_string",
-    "comment_end_string",
-    "trim_blocks",
-    "lstrip_blocks",
-    "output_encoding",
-)
-"""Arguments of `template` that say how to render; they stay on the controller."""
+from provision.playbook.templating import JINJA_OPTIONS
 
 
 def copy(setting: Setting) -> There:
@@ -47,8 +34,8 @@ def template(setting: Setting) -> There:
     """Rendered here, copied there. The arguments that steer rendering stay here."""
     args = dict(setting.args)
     path = find(setting.task, "templates", str(args.pop("src")), setting.playbook_folder)
-    overrides = {name: args.pop(name) for name in _STEERING if name in args}
-    encoding = str(overrides.pop("output_encoding", "utf-8"))
+    overrides = {name: args.pop(name) for name in JINJA_OPTIONS & args.keys()}
+    encoding = str(args.pop("output_encoding", "utf-8"))
     text = setting.templar.render_file(path, overrides)
     # The agent's specification asks for `src`, as Ansible's does; what it holds is not read there.
     sent = {**args, "src": path.name}

@@ -84,9 +84,12 @@ class Server:
             transport.add_server_key(self.host_key)
             self.transports.append(transport)
             try:
-                transport.start_server(server=Login(self.user_key, self.commands))
+                transport.start_server(server=self.login(transport))
             except (paramiko.SSHException, EOFError):
                 continue
+
+    def login(self, transport: paramiko.Transport) -> Login:
+        return Login(self.user_key, self.commands)
 
     def pin(self, name: str, key: paramiko.PKey | None = None) -> Path:
         key = key or self.host_key

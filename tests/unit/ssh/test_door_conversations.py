@@ -66,22 +66,11 @@ def _pump(source: object, sink: object) -> None:
 class ChattyServer(Server):
     """A server whose logins are chatty."""
 
-    def serve(self) -> None:
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            transport = paramiko.Transport(sock)
-            transport.add_server_key(self.host_key)
-            self.transports.append(transport)
-            login = Chatty(self.user_key, self.commands)
-            login.script, login.hang_up_after = self.script, self.hang_up_after
-            login.transport = transport
-            try:
-                transport.start_server(server=login)
-            except (paramiko.SSHException, EOFError):
-                continue
+    def login(self, transport: paramiko.Transport) -> Chatty:
+        login = Chatty(self.user_key, self.commands)
+        login.script, login.hang_up_after = self.script, self.hang_up_after
+        login.transport = transport
+        return login
 
     script: tuple[bytes, ...] = ()
     hang_up_after: bool = False
