@@ -38,13 +38,13 @@ def command(
 
     A repeat with the same options changes nothing; with different ones it shows the difference and refuses.
     """
-    from provision.machines import book
-    from provision.machines.clouds import inside_of
+    from provision.machines.book import at_machine
     from provision.machines.create import create_vm
     from provision.machines.wish import wish_from
     from provision.settings import folders, load
 
-    settings, places = load({**cloud.flags, **given}), folders()
-    machine = book.known(places).get(name, {})
-    job = inside_of(settings, places, machine, lambda place: create_vm(place, wish_from(name, settings), dry_run))
+    settings = load({**cloud.flags, **given})
+    job = at_machine(
+        name, settings, folders(), lambda place: create_vm(place, wish_from(name, settings), dry_run), is_new=True
+    )
     finish(job, "create-vm", output, detailed_exitcode=detailed_exitcode)

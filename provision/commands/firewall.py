@@ -18,12 +18,9 @@ def command(
     name: str, allow: tuple[str, ...], mine: bool, port: int | None, cloud: CloudChoice, output: Output
 ) -> None:
     """Show or change who may reach a machine."""
-    from provision.machines import book
     from provision.machines.access import access
-    from provision.machines.clouds import inside_of, likely_kind
+    from provision.machines.book import at_machine
     from provision.settings import folders, load
 
-    settings, places = load(cloud.flags), folders()
-    machine, unknown = book.known(places).get(name, {}), likely_kind(settings, places)
-    job = inside_of(settings, places, machine, lambda place: access(place, name, allow, mine, port), unknown)
+    job = at_machine(name, load(cloud.flags), folders(), lambda place: access(place, name, allow, mine, port))
     finish(job, "firewall", output)

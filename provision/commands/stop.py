@@ -13,12 +13,9 @@ from provision.commands.options import CloudChoice, Output, cloud_options, finis
 @output_options
 def command(name: str, cloud: CloudChoice, output: Output) -> None:
     """Stop a machine; its disk keeps costing, its computing does not."""
-    from provision.machines import book
-    from provision.machines.clouds import inside_of, likely_kind
+    from provision.machines.book import at_machine
     from provision.machines.lifecycle import stop
     from provision.settings import folders, load
 
-    settings, places = load(cloud.flags), folders()
-    machine, unknown = book.known(places).get(name, {}), likely_kind(settings, places)
-    job = inside_of(settings, places, machine, lambda place: stop(place, name), unknown)
+    job = at_machine(name, load(cloud.flags), folders(), lambda place: stop(place, name))
     finish(job, "stop", output)

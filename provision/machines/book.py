@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +10,10 @@ from provision.gce.hostkeys import alias
 from provision.gce.instance import Machine
 from provision.inventory import Host, load
 from provision.inventory.book import MachineEntry, remember
-from provision.machines.clouds import Place
+from provision.machines.clouds import Place, inside_of, likely_kind
 from provision.machines.keys import KeyPair
-from provision.settings import Folders
+from provision.model import Job
+from provision.settings import Folders, Settings
 
 GROUP = "tts"
 
@@ -51,6 +52,17 @@ def known(folders: Folders) -> Mapping[str, Mapping[str, Any]]:
     """Name -> variables of the machines that the inventory has from us."""
     hosts = load([str(folders.inventory)]).hosts if folders.inventory.is_file() else {}
     return {name: host.vars for name, host in hosts.items() if "provision_instance_id" in host.vars}
+
+
+def at_machine(
+    name: str, settings: Settings, folders: Folders, job: Callable[[Place], Job], is_new: bool = False
+) -> Job:
+    """The job in the cloud that the machine is in, by the settings or by what the inventory says of it.
+
+    Where neither knows, a new machine is Google's, and one that should be there is looked for where it is likely.
+    """
+    unknown = "gce" if is_new else likely_kind(settings, folders)
+    return inside_of(settings, folders, known(folders).get(name, {}), job, unknown)
 
 
 def find(folders: Folders, name: str) -> Host | None:
